@@ -1,0 +1,44 @@
+//! The canonical encoding of ops.
+//!
+//! Since release 0.18 the daemon decodes every op and encodes it again with Go's deterministic marshaller; the digest of
+//! *those* bytes is the vertex's identity. Prost differs from it in two ways, both mended here: Go writes the members of a
+//! oneof after all other fields, prost by tag number (so the payload would stand before `platform` and `constraints`); and
+//! Go writes key and value of a map entry even where they are empty, prost leaves an empty one out.
+
+use bollard_buildkit_proto::pb;
+use prost::Message as _;
+use prost::encoding::{WireType, encode_key, encode_varint};
+
+/// Encodes an op as the daemon would.
+pub(crate) fn op(op: &pb::Op) -> Vec<u8> {
+    let header = pb::Op { op: None, ..op.clone() };
+    let mut bytes = header.encode_to_vec();
+    match &op.op {
+        Some(pb::op::Op::Source(source)) => length_delimited(3, &source_op(source), &mut bytes),
+        Some(payload) => pb::Op { op: Some(payload.clone()), ..pb::Op::default() }
+            .encode(&mut bytes)
+            .expect("a vector grows as needed"),
+        None => {}
+    }
+    bytes
+}
+
+fn source_op(source: &pb::SourceOp) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    if !source.identifier.is_empty() {
+        length_delimited(1, source.identifier.as_bytes(), &mut bytes);
+    }
+    for (key, value) in &source.attrs {
+        let mut entry = Vec::new();
+        length_delimited(1, key.as_bytes(), &mut entry);
+        length_delimited(2, value.as_bytes(), &mut entry);
+        length_delimited(2, &entry, &mut bytes);
+    }
+    bytes
+}
+
+fn length_delimited(tag: u32, value: &[u8], out: &mut Vec<u8>) {
+    encode_key(tag, WireType::LengthDelimited, out);
+    encode_varint(value.len() as u64, out);
+    out.extend_from_slice(value);
+}

@@ -1,0 +1,169 @@
+//! What is said about an op without being part of it.
+
+use std::collections::BTreeMap;
+
+use bollard_buildkit_proto::pb;
+
+use super::{Cap, Location};
+
+/// Vertices of one group are shown by clients under one heading (`pb.ProgressGroup`).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ProgressGroup {
+    /// Identity of the group within a build.
+    pub id: String,
+    /// Heading.
+    pub name: String,
+}
+
+/// Whether an op's result may come from the cache.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum CachePolicy {
+    /// The usual: a known result is reused.
+    #[default]
+    Use,
+    /// The op runs, whatever is known; its result is stored.
+    Ignore,
+}
+
+/// What is said about an op: display name, description, progress group, cache policy, capabilities, source locations
+/// (`pb.OpMetadata` and `pb.Source.locations`). None of it is part of the op's digest or of a cache key.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Meta {
+    name: Option<String>,
+    description: BTreeMap<String, String>,
+    progress_group: Option<ProgressGroup>,
+    cache: CachePolicy,
+    export_cache: Option<bool>,
+    caps: Vec<Cap>,
+    locations: Vec<Location>,
+}
+
+impl Meta {
+    /// Metadata with a display name, `[core 1/3] apt install python3`. Names that begin with `[internal]` are what
+    /// clients treat as noise.
+    pub fn named(name: impl Into<String>) -> Self {
+        Self { name: Some(name.into()), ..Self::default() }
+    }
+
+    /// The same metadata under another display name.
+    #[must_use]
+    pub fn rename(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// Adds a description entry, shown with errors.
+    #[must_use]
+    pub fn description(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.description.insert(key.into(), value.into());
+        self
+    }
+
+    /// Puts the op under a heading.
+    #[must_use]
+    pub fn group(mut self, group: ProgressGroup) -> Self {
+        self.progress_group = Some(group);
+        self
+    }
+
+    /// Sets the cache policy.
+    #[must_use]
+    pub fn cache(mut self, policy: CachePolicy) -> Self {
+        self.cache = policy;
+        self
+    }
+
+    /// Forces the op's result into exported caches, or keeps it out.
+    #[must_use]
+    pub fn export_cache(mut self, export: bool) -> Self {
+        self.export_cache = Some(export);
+        self
+    }
+
+    /// Adds a place the op comes from. Order does not matter, duplicates are dropped.
+    #[must_use]
+    pub fn location(mut self, location: Location) -> Self {
+        self.add_location(location);
+        self
+    }
+
+    /// The display name.
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    /// The places the op comes from, sorted.
+    pub fn locations(&self) -> &[Location] {
+        &self.locations
+    }
+
+    pub(crate) fn with_caps(mut self, caps: impl IntoIterator<Item = Cap>) -> Self {
+        self.caps.extend(caps);
+        self.caps.sort_unstable();
+        self.caps.dedup();
+        self
+    }
+
+    fn add_location(&mut self, location: Location) {
+        if let Err(at) = self.locations.binary_search(&location) {
+            self.locations.insert(at, location);
+        }
+    }
+
+    /// Takes over what another mention of the same op says: one op made twice is one vertex, which ignores the cache if
+    /// either mention does, comes from the places of both, and keeps the first name in sort order.
+    pub(crate) fn absorb(&mut self, other: &Self) {
+        self.name = self.name.take().into_iter().chain(other.name.clone()).min();
+        for (key, value) in &other.description {
+            let entry = self.description.entry(key.clone()).or_insert_with(|| value.clone());
+            if value < entry {
+                entry.clone_from(value);
+            }
+        }
+        self.progress_group =
+            self.progress_group.take().into_iter().chain(other.progress_group.clone()).min();
+        self.cache = self.cache.max(other.cache);
+        self.export_cache = self.export_cache.max(other.export_cache);
+        for location in &other.locations {
+            self.add_location(location.clone());
+        }
+    }
+
+    /// The wire form.
+    pub(crate) fn to_pb(&self) -> pb::OpMetadata {
+        let mut description = self.description.clone();
+        if let Some(name) = &self.name {
+            description.insert("llb.customname".to_owned(), name.clone());
+        }
+        pb::OpMetadata {
+            ignore_cache: self.cache == CachePolicy::Ignore,
+            caps: self
+                .all_caps(!description.is_empty())
+                .into_iter()
+                .map(|cap| (cap.id().to_owned(), true))
+                .collect(),
+            description,
+            export_cache: self.export_cache.map(|value| pb::ExportCache { value }),
+            progress_group: self.progress_group.as_ref().map(|group| pb::ProgressGroup {
+                id: group.id.clone(),
+                name: group.name.clone(),
+                weak: false,
+            }),
+        }
+    }
+
+    fn all_caps(&self, described: bool) -> Vec<Cap> {
+        let mut caps = self.caps.clone();
+        caps.extend(described.then_some(Cap::META_DESCRIPTION));
+        caps.extend((self.cache == CachePolicy::Ignore).then_some(Cap::META_IGNORE_CACHE));
+        caps.extend(self.export_cache.map(|_| Cap::META_EXPORT_CACHE));
+        caps
+    }
+
+    /// Capabilities that the terminal op repeats for the whole graph.
+    pub(crate) fn graph_caps(&self) -> impl Iterator<Item = Cap> {
+        self.all_caps(self.name.is_some() || !self.description.is_empty()).into_iter().filter(|cap| {
+            matches!(*cap, Cap::META_DESCRIPTION | Cap::META_IGNORE_CACHE | Cap::META_EXPORT_CACHE)
+        })
+    }
+}
