@@ -1,0 +1,1 @@
+"""A mock of a model server: OpenAI-shaped answers without a model."""

@@ -1,0 +1,257 @@
+//! A product on one platform, before its images are known.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::diagnostic::{Diagnostic, Diagnostics, Sink, Warnings};
+use crate::model::step::{Action, AptKey, Command, MountSource, Origin, Step};
+use crate::model::{Arguments, Base, ImageRef, Platform, Product, Scope, Stage, StageBase, Value};
+use crate::request::Request;
+use crate::target::Target;
+use crate::text::Place;
+
+/// An image that must be looked up: its reference as written, in full form, and the platform it is wanted for.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ImageLookup {
+    /// The image.
+    pub reference: ImageRef,
+    /// The platform.
+    pub platform: Platform,
+}
+
+/// A file of a fragment that a step names: the shell looks whether it is there and whether a link leads out of the
+/// fragment's folder, which the text of a path cannot show.
+#[derive(Clone, Debug)]
+pub struct OwnFile {
+    /// The fragment's folder, `fragments/core/0.1.0`.
+    pub folder: String,
+    /// The path inside it, perhaps with wildcards.
+    pub path: String,
+    /// Where the step names it.
+    pub place: Place,
+}
+
+/// A product on one platform: what will run is decided, what images say is not yet known.
+#[derive(Debug)]
+pub struct Draft<'a> {
+    pub(crate) product: &'a Product,
+    pub(crate) request: &'a Request,
+    pub(crate) target: Target,
+    pub(crate) arguments: Arguments,
+    pub(crate) base: Base,
+    base_place: Place,
+    lookups: BTreeMap<ImageLookup, Place>,
+    own_files: Vec<OwnFile>,
+    warnings: Warnings,
+}
+
+impl<'a> Draft<'a> {
+    /// Decides arguments, target and conditions.
+    ///
+    /// # Errors
+    /// A target that is not there, a platform that the manifest does not support, values that arguments do not allow,
+    /// variables that image references and conditions cannot name: all of them at once.
+    pub fn new(product: &'a Product, request: &'a Request) -> Result<Self, Diagnostics> {
+        let mut sink = Sink::default();
+        let target = sink.ok(Target::choose(product, request.target.as_deref()));
+        sink.ok(check_platform(product, &request.platform));
+        let arguments = product.arguments(&request.platform, &request.build_platform, &request.build_args);
+        let (arguments, warnings) = match arguments {
+            Ok(decided) => decided,
+            Err(faults) => {
+                sink.extend(faults);
+                return sink.finish(None).map(|(draft, _)| draft);
+            }
+        };
+        let base = sink.ok(product.manifest.base.get(arguments.manifest()));
+        let mut survey = Survey { request, lookups: BTreeMap::new(), own_files: Vec::new(), sink: &mut sink };
+        if let Some(Base::Image(reference)) = &base {
+            survey.look_up(reference, product.manifest.base.place());
+        }
+        if let Some(target) = &target {
+            survey.fragments(product, &arguments, target);
+        }
+        let Survey { lookups, own_files, .. } = survey;
+        let base_place = product.manifest.base.place().clone();
+        let draft = base.zip(target).map(|(base, target)| Self {
+            product,
+            request,
+            target,
+            arguments,
+            base,
+            base_place,
+            lookups,
+            own_files,
+            warnings,
+        });
+        sink.finish(draft).map(|(draft, _)| draft)
+    }
+
+    /// The images that must be looked up, in order and without repetitions.
+    pub fn lookups(&self) -> impl Iterator<Item = &ImageLookup> {
+        self.lookups.keys()
+    }
+
+    /// The lookup of the base; nothing for a product on scratch.
+    #[must_use]
+    pub fn base_lookup(&self) -> Option<ImageLookup> {
+        match &self.base {
+            Base::Scratch => None,
+            Base::Image(reference) => {
+                Some(ImageLookup { reference: reference.clone(), platform: self.request.platform.clone() })
+            }
+        }
+    }
+
+    /// Where an image is named for the first time; the base where nothing names it.
+    #[must_use]
+    pub fn place_of(&self, lookup: &ImageLookup) -> &Place {
+        self.lookups.get(lookup).unwrap_or(&self.base_place)
+    }
+
+    /// The files of fragments that steps name.
+    #[must_use]
+    pub fn own_files(&self) -> &[OwnFile] {
+        &self.own_files
+    }
+
+    /// What is worth saying without stopping the build.
+    #[must_use]
+    pub fn warnings(&self) -> &Warnings {
+        &self.warnings
+    }
+}
+
+fn check_platform(product: &Product, platform: &Platform) -> Result<(), Diagnostic> {
+    let supported = &product.manifest.platforms;
+    let (Some(first), false) = (supported.first(), supported.iter().any(|one| one.value() == platform))
+    else {
+        return Ok(());
+    };
+    let known: Vec<String> = supported.iter().map(|one| one.to_string()).collect();
+    let message = format!("product `{}` does not support platform `{platform}`", product.manifest.id.value());
+    Err(Diagnostic::error("unsupported-platform", first.place(), message)
+        .expecting(crate::diagnostic::listed(known.iter().map(String::as_str))))
+}
+
+/// Goes over the steps that will run and notes what they need from outside.
+struct Survey<'s> {
+    request: &'s Request,
+    lookups: BTreeMap<ImageLookup, Place>,
+    own_files: Vec<OwnFile>,
+    sink: &'s mut Sink,
+}
+
+impl Survey<'_> {
+    fn fragments(&mut self, product: &Product, arguments: &Arguments, target: &Target) {
+        for (index, fragment) in product.fragments.iter().enumerate().take(target.fragments(product)) {
+            let scope = arguments.fragment(index);
+            let folder = fragment.folder();
+            let mut wanted = BTreeSet::new();
+            let top: &[Step] = if target.is_stage_of(index) { &[] } else { &fragment.steps };
+            self.steps(top, &folder, scope, &mut wanted);
+            wanted.extend(target.stage_of(index).map(|stage| stage.to_string()));
+            self.stages(&fragment.stages, &folder, scope, wanted);
+        }
+    }
+
+    /// The stages that steps copy from, and those that these need in turn. Others never run.
+    fn stages(&mut self, stages: &[Stage], folder: &str, scope: &Scope, mut wanted: BTreeSet<String>) {
+        let mut done = BTreeSet::new();
+        while let Some(name) = wanted.pop_first() {
+            let Some(stage) = stages.iter().find(|stage| stage.name.as_str() == name) else { continue };
+            if !done.insert(name) {
+                continue;
+            }
+            match self.value(&stage.base, scope) {
+                Some(StageBase::Image(reference)) => self.look_up(&reference, stage.base.place()),
+                Some(StageBase::Stage(name)) => {
+                    wanted.insert(name.to_string());
+                }
+                _ => {}
+            }
+            self.steps(&stage.steps, folder, scope, &mut wanted);
+            wanted.retain(|name| !done.contains(name));
+        }
+    }
+
+    fn steps(&mut self, steps: &[Step], folder: &str, scope: &Scope, stages: &mut BTreeSet<String>) {
+        for step in steps.iter().filter(|step| step.when.holds(scope)) {
+            self.origins(step, scope, stages);
+            self.files(step, folder, scope);
+        }
+    }
+
+    fn origins(&mut self, step: &Step, scope: &Scope, stages: &mut BTreeSet<String>) {
+        let origins: Vec<&Value<Origin>> = match &step.action {
+            Action::Copy(copy) => vec![&copy.from],
+            Action::Run(run) => {
+                let binds = run.mounts.iter().filter_map(|mount| match &mount.source {
+                    MountSource::Bind { from, .. } => Some(from),
+                    MountSource::Tmpfs { .. } => None,
+                });
+                binds.chain(run.cache.iter().filter_map(|cache| cache.from.as_ref())).collect()
+            }
+            _ => Vec::new(),
+        };
+        for origin in origins {
+            match self.value(origin, scope) {
+                Some(Origin::Image(reference)) => self.look_up(&reference, origin.place()),
+                Some(Origin::Stage(stage)) => {
+                    stages.insert(stage.to_string());
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Paths that need the environment to be known cannot be looked at yet; the copy itself reports them.
+    fn files(&mut self, step: &Step, folder: &str, scope: &Scope) {
+        let mut named: Vec<(String, Place)> = Vec::new();
+        let mut note =
+            |value: Option<String>, place: &Place| named.extend(value.map(|path| (path, place.clone())));
+        match &step.action {
+            Action::Copy(copy) if matches!(copy.from.get(scope), Ok(Origin::Fragment)) => {
+                for src in copy.src.iter() {
+                    note(src.get(scope).ok().map(|path| path.as_str().to_owned()), src.place());
+                }
+            }
+            Action::Run(run) => {
+                if let Ok(Command::Script { script, .. }) = run.command.get(scope) {
+                    note(script.get(scope).ok().map(|path| path.to_string()), script.place());
+                }
+                for mount in &run.mounts {
+                    if let MountSource::Bind { from, source: Some(source), .. } = &mount.source
+                        && matches!(from.get(scope), Ok(Origin::Fragment))
+                    {
+                        note(source.get(scope).ok().map(|path| path.as_str().to_owned()), source.place());
+                    }
+                }
+            }
+            Action::Pip(pip) => {
+                for file in pip.requirements.iter().chain(pip.constraints.iter()) {
+                    note(file.get(scope).ok().map(|path| path.to_string()), file.place());
+                }
+            }
+            Action::Apt(apt) => {
+                for source in &apt.sources {
+                    if let AptKey::File(key) = &source.key {
+                        note(key.get(scope).ok().map(|path| path.to_string()), key.place());
+                    }
+                }
+            }
+            _ => {}
+        }
+        let files = named.into_iter().map(|(path, place)| OwnFile { folder: folder.to_owned(), path, place });
+        self.own_files.extend(files);
+    }
+
+    fn look_up(&mut self, reference: &ImageRef, place: &Place) {
+        let lookup = ImageLookup { reference: reference.clone(), platform: self.request.platform.clone() };
+        self.lookups.entry(lookup).or_insert_with(|| place.clone());
+    }
+
+    fn value<T: Clone>(&mut self, value: &Value<T>, scope: &Scope) -> Option<T> {
+        let value = value.get(scope);
+        self.sink.ok(value)
+    }
+}

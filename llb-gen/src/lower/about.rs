@@ -1,0 +1,85 @@
+//! What is said about vertices: names that people understand, a group per fragment, lines of files.
+
+use std::sync::Arc;
+
+use crate::llb::{CachePolicy, LineRange, Location, Meta, SourceInfo};
+use crate::plan::PlannedFragment;
+use crate::plan::stage::PlannedStage;
+use crate::plan::step::PlannedStep;
+use crate::request::{Naming, Request};
+use crate::text::Place;
+
+/// What is said about the vertices of a fragment, a stage, or one step of them.
+#[derive(Clone)]
+pub(super) struct About {
+    /// `linux/arm64 core 0.1.0`, the platform only where there are several.
+    label: String,
+    steps: usize,
+    cache: CachePolicy,
+    at: Option<(usize, String)>,
+    location: Option<Location>,
+}
+
+impl About {
+    pub(super) fn fragment(request: &Request, fragment: &PlannedFragment) -> Self {
+        let name = format!("{} {}", fragment.name, fragment.version);
+        Self::new(request, &name, &fragment.name, fragment.steps.len())
+    }
+
+    pub(super) fn stage(request: &Request, fragment: &PlannedFragment, stage: &PlannedStage) -> Self {
+        let name = format!("{} {} {}", fragment.name, fragment.version, stage.name);
+        let filter = format!("{}/{}", fragment.name, stage.name);
+        let mut about = Self::new(request, &name, &filter, stage.steps.len());
+        if request.no_cache.holds_for(&fragment.name) {
+            about.cache = CachePolicy::Ignore;
+        }
+        about
+    }
+
+    fn new(request: &Request, name: &str, filter: &str, steps: usize) -> Self {
+        let label = match request.naming {
+            Naming::Plain => name.to_owned(),
+            Naming::WithPlatform => format!("{} {name}", request.platform),
+        };
+        let cache = if request.no_cache.holds_for(filter) { CachePolicy::Ignore } else { CachePolicy::Use };
+        Self { label, steps, cache, at: None, location: None }
+    }
+
+    /// About one step.
+    pub(super) fn of_step(&self, at: usize, step: &PlannedStep) -> Self {
+        Self { at: Some((at + 1, step.title.clone())), location: Some(location(&step.place)), ..self.clone() }
+    }
+
+    /// The step's own name.
+    pub(super) fn step(&self) -> Meta {
+        match &self.at {
+            Some((at, title)) => self.meta(&format!("[{} {at}/{}] {title}", self.label, self.steps)),
+            None => self.meta(&format!("[{}]", self.label)),
+        }
+    }
+
+    /// Another name beside it: `workdir /opt`.
+    pub(super) fn named(&self, what: &str) -> Meta {
+        self.meta(&format!("[{}] {what}", self.label))
+    }
+
+    fn meta(&self, name: &str) -> Meta {
+        let meta = Meta::named(name).cache(self.cache);
+        match &self.location {
+            Some(location) => meta.location(location.clone()),
+            None => meta,
+        }
+    }
+}
+
+/// The lines of a place, with the file that they are of.
+pub(super) fn location(place: &Place) -> Location {
+    let file = place.file();
+    let lines = place.lines();
+    let info = SourceInfo {
+        filename: file.path().to_owned(),
+        data: Arc::from(file.bytes()),
+        language: "JSON".to_owned(),
+    };
+    Location { file: Arc::new(info), lines: LineRange::new(lines.first, lines.last) }
+}

@@ -1,0 +1,290 @@
+//! From a plan to a graph and an image config.
+//!
+//! Fragments build on one another, each step on the one before. A step that runs something becomes an exec under the step
+//! wrapper, file steps become file ops; both carry the step's lines, so that a failure shows them.
+
+mod about;
+mod exec;
+mod files;
+mod trees;
+
+use std::collections::BTreeMap;
+
+use bollard_buildkit_proto::pb;
+
+use crate::image::{ImageConfig, Layer};
+use crate::llb::{FileOp, Graph, Mkdir, State, Timestamp};
+use crate::model::StageName;
+use crate::plan::config::ConfigChange;
+use crate::plan::stage::{PlannedStage, PlannedStageBase};
+use crate::plan::step::{PlannedAction, PlannedStep};
+use crate::plan::{Plan, PlannedFragment};
+use crate::request::DEFAULT_EPOCH;
+use crate::target::Target;
+
+use about::About;
+use trees::Trees;
+
+/// Layers that an image may have; engines refuse to run one with more.
+pub const LAYER_LIMIT: usize = 127;
+
+/// What a plan became.
+#[derive(Debug)]
+pub struct Lowered {
+    /// The graph.
+    pub graph: Graph,
+    /// The image config.
+    pub config: Vec<u8>,
+    /// The base image's config as it was, for the exporter to know which layers are the base's.
+    pub base_config: Option<Vec<u8>>,
+    /// Annotations of the image's manifest.
+    pub annotations: BTreeMap<String, String>,
+    /// Layers that the image will have.
+    pub layers: usize,
+}
+
+impl Lowered {
+    /// The definition to solve; nothing where the result is scratch, which must not be solved.
+    #[must_use]
+    pub fn definition(&self) -> Option<pb::Definition> {
+        (!self.graph.is_empty()).then(|| self.graph.marshal())
+    }
+}
+
+impl Plan<'_> {
+    /// The graph and the image config.
+    ///
+    /// # Errors
+    /// Where a step needs something that this build does not have (the step wrapper, a named context), or where the image
+    /// would have more layers than engines run.
+    pub fn lower(&self) -> Result<Lowered, LowerError> {
+        let lowered = self.lower_any_size()?;
+        match lowered.layers {
+            layers if layers > LAYER_LIMIT => Err(LowerError::TooManyLayers { layers }),
+            _ => Ok(lowered),
+        }
+    }
+
+    /// As [`Plan::lower`], for images of any number of layers: what a build-only stage or a measurement needs.
+    ///
+    /// # Errors
+    /// As [`Plan::lower`], but for the number of layers.
+    pub fn lower_any_size(&self) -> Result<Lowered, LowerError> {
+        let trees = Trees::of(self);
+        let mut lowering =
+            Lowering { plan: self, trees: &trees, image: self.image.clone(), annotations: BTreeMap::new() };
+        let state = lowering.run()?;
+        let base = self.base.as_ref().and_then(|base| self.images.get(base));
+        Ok(Lowered {
+            graph: Graph::of(&state),
+            config: lowering.image.to_json(),
+            base_config: base.and_then(|base| base.config.clone()),
+            layers: lowering.image.layers(),
+            annotations: lowering.annotations,
+        })
+    }
+}
+
+/// Why a plan cannot become a graph on this daemon.
+#[derive(Debug, thiserror::Error)]
+pub enum LowerError {
+    /// The daemon did not say what the frontend's own image is, and the step wrapper lies in it.
+    #[error(
+        "{place}: step `{step}` runs under the step wrapper, which the daemon does not offer (it gave no frontend.bin; \
+         BuildKit 0.10 and later do)"
+    )]
+    NoWrapper {
+        /// The step.
+        step: String,
+        /// Where it is written.
+        place: crate::text::Place,
+    },
+    /// A step copies from a named context that was not given.
+    #[error("{place}: named context `{name}` was not given; pass `--build-context {name}=…`")]
+    NoContext {
+        /// The context.
+        name: String,
+        /// Where it is named.
+        place: crate::text::Place,
+    },
+    /// More layers than an image may have.
+    #[error(
+        "the image would have {layers} layers, more than the {LAYER_LIMIT} that engines run; join steps, or choose a flatter base"
+    )]
+    TooManyLayers {
+        /// How many.
+        layers: usize,
+    },
+}
+
+impl LowerError {
+    /// Where in the files the reason lies.
+    #[must_use]
+    pub fn place(&self) -> Option<&crate::text::Place> {
+        match self {
+            Self::NoWrapper { place, .. } | Self::NoContext { place, .. } => Some(place),
+            Self::TooManyLayers { .. } => None,
+        }
+    }
+}
+
+struct Lowering<'a> {
+    plan: &'a Plan<'a>,
+    trees: &'a Trees,
+    image: ImageConfig,
+    annotations: BTreeMap<String, String>,
+}
+
+/// Stages of the fragment at hand, by name.
+type Stages = BTreeMap<StageName, State>;
+
+impl Lowering<'_> {
+    fn run(&mut self) -> Result<State, LowerError> {
+        let mut state = self.base();
+        for (index, fragment) in self.plan.fragments.iter().enumerate() {
+            let stages = self.stages(fragment, &state)?;
+            if let Target::Stage { fragment: wanted, stage } = &self.plan.target
+                && *wanted == index
+            {
+                return Ok(stages.get(stage).cloned().unwrap_or_default());
+            }
+            state = self.fragment(fragment, &stages, state)?;
+        }
+        self.note_config("manifest", &self.plan.manifest_change);
+        Ok(state)
+    }
+
+    fn base(&self) -> State {
+        let answer = self.plan.base.as_ref().and_then(|base| self.plan.images.get(base));
+        answer.map_or_else(State::scratch, |answer| answer.state.clone())
+    }
+
+    fn stages(&self, fragment: &PlannedFragment, below: &State) -> Result<Stages, LowerError> {
+        let mut stages = Stages::new();
+        for stage in &fragment.stages {
+            let state = self.stage(fragment, stage, below, &stages)?;
+            stages.insert(stage.name.clone(), state);
+        }
+        Ok(stages)
+    }
+
+    fn stage(
+        &self,
+        fragment: &PlannedFragment,
+        stage: &PlannedStage,
+        below: &State,
+        stages: &Stages,
+    ) -> Result<State, LowerError> {
+        let base = match &stage.base {
+            PlannedStageBase::Fragment => below.clone(),
+            PlannedStageBase::Scratch => State::scratch(),
+            PlannedStageBase::Stage(name) => stages.get(name).cloned().unwrap_or_default(),
+            PlannedStageBase::Image(lookup) => {
+                self.plan.images.get(lookup).map_or_else(State::scratch, |answer| answer.state.clone())
+            }
+        };
+        let about = About::stage(self.plan.request, fragment, stage);
+        let mut state = base;
+        for (at, step) in stage.steps.iter().enumerate() {
+            state = self.step(step, &state, stages, &about.of_step(at, step))?;
+        }
+        Ok(state)
+    }
+
+    fn fragment(
+        &mut self,
+        fragment: &PlannedFragment,
+        stages: &Stages,
+        below: State,
+    ) -> Result<State, LowerError> {
+        let about = About::fragment(self.plan.request, fragment);
+        let label = format!("{} {}", fragment.name, fragment.version);
+        let mut state = self.workdir(fragment, below, &about);
+        for (at, step) in fragment.steps.iter().enumerate() {
+            let next = self.step(step, &state, stages, &about.of_step(at, step))?;
+            if next != state {
+                self.note(&format!("[{label}] {}", step.title), Layer::Made);
+            }
+            state = next;
+        }
+        self.note_config(&label, &fragment.change);
+        Ok(state)
+    }
+
+    /// The folder that a fragment starts containers in is there, as after a Dockerfile's `WORKDIR`.
+    fn workdir(&mut self, fragment: &PlannedFragment, below: State, about: &About) -> State {
+        let Some(path) = fragment.workdir.as_deref().filter(|path| *path != "/") else { return below };
+        let mkdir = Mkdir::new(path, 0o755).with_parents().timestamp(self.timestamp());
+        self.note(&format!("[{} {}] workdir {path}", fragment.name, fragment.version), Layer::Made);
+        FileOp::on(&below).mkdir(mkdir).meta(about.named(&format!("workdir {path}"))).state()
+    }
+
+    fn step(
+        &self,
+        step: &PlannedStep,
+        on: &State,
+        stages: &Stages,
+        about: &About,
+    ) -> Result<State, LowerError> {
+        match &step.action {
+            PlannedAction::Exec(exec) => self.exec(exec, step, on, stages, about),
+            PlannedAction::Files(actions) => self.files(actions, step, on, stages, about),
+        }
+    }
+
+    fn timestamp(&self) -> Timestamp {
+        let epoch = self.plan.request.epoch.unwrap_or(DEFAULT_EPOCH);
+        Timestamp::Seconds(i64::try_from(epoch).unwrap_or(i64::MAX))
+    }
+
+    fn note(&mut self, created_by: &str, layer: Layer) {
+        let created = self.plan.request.epoch.map(rfc3339);
+        self.image.push_history(created_by, layer, created.as_deref());
+    }
+
+    fn note_config(&mut self, label: &str, change: &ConfigChange) {
+        for said in &change.said {
+            self.note(&format!("[{label}] {said}"), Layer::None);
+        }
+        self.annotations.extend(change.annotations.iter().cloned());
+    }
+}
+
+/// Seconds since 1970 as RFC 3339 has them, in UTC.
+fn rfc3339(epoch: u64) -> String {
+    let (days, second) = (epoch / 86_400, epoch % 86_400);
+    let (year, month, day) = civil(days);
+    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+}
+
+/// Year, month and day of a number of days since 1970, by counting whole cycles of the calendar (eras of 400 years that
+/// begin in March, so that the leap day is the last of its year).
+fn civil(days: u64) -> (u64, u64, u64) {
+    let days = days + 719_468;
+    let (era, of_era) = (days / 146_097, days % 146_097);
+    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    (era * 400 + year_of_era + u64::from(month <= 2), month, day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_the_calendar_s() {
+        for (epoch, text) in [
+            (0, "1970-01-01T00:00:00Z"),
+            (DEFAULT_EPOCH, "1980-01-01T00:00:00Z"),
+            (951_827_696, "2000-02-29T12:34:56Z"),
+            (1_709_164_799, "2024-02-28T23:59:59Z"),
+            (4_107_542_400, "2100-03-01T00:00:00Z"),
+        ] {
+            assert_eq!(rfc3339(epoch), text);
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! The folders of the client that steps take files from, each transferred once and only as far as steps name it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::llb::source::Local;
+use crate::llb::{Meta, State};
+use crate::plan::Plan;
+use crate::plan::step::{Files, PlannedAction, PlannedCopy, PlannedFile, PlannedMount, PlannedStep};
+use crate::request::Tree;
+
+/// The filesystems behind [`Files::Catalogue`], [`Files::Context`] and [`Files::Named`].
+#[derive(Debug)]
+pub(super) struct Trees {
+    states: BTreeMap<Files, State>,
+}
+
+impl Trees {
+    pub(super) fn of(plan: &Plan<'_>) -> Self {
+        let mut paths: BTreeMap<Files, BTreeSet<String>> = BTreeMap::new();
+        let steps = plan.fragments.iter().flat_map(|fragment| {
+            fragment.steps.iter().chain(fragment.stages.iter().flat_map(|stage| &stage.steps))
+        });
+        for step in steps {
+            for (files, path) in named_paths(step) {
+                paths.entry(files.clone()).or_default().insert(path);
+            }
+        }
+        let request = plan.request;
+        let tree = |files: &Files| match files {
+            Files::Catalogue => Some(&request.catalogue),
+            Files::Context => Some(&request.context),
+            Files::Named(name) => request.named_contexts.get(name),
+            Files::Image(_) | Files::Stage(_) => None,
+        };
+        let states = paths.into_iter().filter_map(|(files, paths)| {
+            let state = state(tree(&files)?, &paths);
+            Some((files, state))
+        });
+        Self { states: states.collect() }
+    }
+
+    /// The filesystem; nothing for a named context that was not given.
+    pub(super) fn get(&self, files: &Files) -> Option<&State> {
+        self.states.get(files)
+    }
+}
+
+/// The source of a tree, told to send these paths alone, sorted; everything where one of them is the root.
+fn state(tree: &Tree, paths: &BTreeSet<String>) -> State {
+    match tree {
+        Tree::State(state) => state.clone(),
+        Tree::Local { name, session, hint, exclude, title } => {
+            let follow: Vec<&str> = paths.iter().map(|path| path.trim_start_matches('/')).collect();
+            let whole = follow.iter().any(|path| path.is_empty());
+            let follow = if whole { Vec::new() } else { follow };
+            Local::new(name, session)
+                .shared_key_hint(hint)
+                .follow_paths(follow)
+                .exclude(exclude)
+                .meta(Meta::named(title))
+                .state()
+        }
+    }
+}
+
+fn named_paths(step: &PlannedStep) -> Vec<(&Files, String)> {
+    match &step.action {
+        PlannedAction::Files(actions) => {
+            let copies = actions.iter().filter_map(|action| match action {
+                PlannedFile::Copy(copy) => Some(copy_paths(copy)),
+                _ => None,
+            });
+            copies.flatten().collect()
+        }
+        PlannedAction::Exec(exec) => exec.mounts.iter().flat_map(mount_paths).collect(),
+    }
+}
+
+fn mount_paths(mount: &PlannedMount) -> Vec<(&Files, String)> {
+    let whole = |path: &Option<String>| path.clone().unwrap_or_else(|| "/".to_owned());
+    match mount {
+        PlannedMount::Bind { from, path, .. } | PlannedMount::Cache { from: Some(from), path, .. } => {
+            vec![(from, whole(path))]
+        }
+        PlannedMount::Collected { copies, .. } => copies.iter().flat_map(copy_paths).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// What a copy reads: its source, or what it includes of it.
+fn copy_paths(copy: &PlannedCopy) -> Vec<(&Files, String)> {
+    let simple = |pattern: &String| !pattern.contains("**") && !pattern.starts_with('!');
+    if copy.include.is_empty() || !copy.include.iter().all(simple) {
+        return vec![(&copy.from, copy.src.clone())];
+    }
+    let src = copy.src.trim_end_matches('/');
+    copy.include.iter().map(|pattern| (&copy.from, format!("{src}/{pattern}"))).collect()
+}

@@ -1,0 +1,76 @@
+//! What of a product is built: the value of `--target`.
+
+use crate::diagnostic::{Diagnostic, listed, nearest};
+use crate::model::{Product, StageName};
+
+/// What is built.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// The product's image.
+    Product,
+    /// A build-only stage of a fragment: `stage/<fragment>/<stage>`.
+    Stage {
+        /// The fragment's index in the product.
+        fragment: usize,
+        /// The stage.
+        stage: StageName,
+    },
+}
+
+impl Target {
+    /// The target of this name; the product where none is given.
+    ///
+    /// # Errors
+    /// A name that is no target, with the ones there are.
+    pub fn choose(product: &Product, name: Option<&str>) -> Result<Self, Diagnostic> {
+        let Some(name) = name.filter(|name| !name.is_empty()) else { return Ok(Self::Product) };
+        let named = Self::all(product).into_iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
+        named.map(|(_, target)| target).ok_or_else(|| unknown(product, name))
+    }
+
+    /// All targets that have a name, with their names.
+    #[must_use]
+    pub fn all(product: &Product) -> Vec<(String, Self)> {
+        let fragments = product.fragments.iter().enumerate();
+        let stages = fragments.flat_map(|(index, fragment)| {
+            fragment.stages.iter().map(move |stage| {
+                let name = format!("stage/{}/{}", fragment.name.value(), stage.name.value());
+                (name, Self::Stage { fragment: index, stage: stage.name.value().clone() })
+            })
+        });
+        stages.collect()
+    }
+
+    /// How many fragments, from the base upwards, take part.
+    pub(crate) fn fragments(&self, product: &Product) -> usize {
+        match self {
+            Self::Product => product.fragments.len(),
+            Self::Stage { fragment, .. } => fragment + 1,
+        }
+    }
+
+    /// Whether the target is a stage of this fragment, whose own steps then do not run.
+    pub(crate) fn is_stage_of(&self, index: usize) -> bool {
+        self.stage_of(index).is_some()
+    }
+
+    /// The stage of this fragment that is the target.
+    pub(crate) fn stage_of(&self, index: usize) -> Option<&StageName> {
+        match self {
+            Self::Stage { fragment, stage } if *fragment == index => Some(stage),
+            _ => None,
+        }
+    }
+}
+
+fn unknown(product: &Product, name: &str) -> Diagnostic {
+    let known: Vec<String> = Target::all(product).into_iter().map(|(name, _)| name).collect();
+    let known = known.iter().map(String::as_str);
+    let help = match (nearest(name, known.clone()), known.clone().next()) {
+        (Some(near), _) => format!("did you mean `{near}`?"),
+        (None, Some(_)) => format!("there are {}; without a target the product is built", listed(known)),
+        (None, None) => "without a target the product is built; it has no others".to_owned(),
+    };
+    let message = format!("product `{}` has no target `{name}`", product.manifest.id.value());
+    Diagnostic::error("unknown-target", product.manifest.id.place(), message).help(help)
+}
