@@ -1,1 +1,10 @@
-//! Placeholder.
+//! The side component of the factory: it finds or brings up an engine, builds the frontend image, and drives builds.
+
+pub mod build;
+pub mod cli;
+pub mod engine;
+pub mod exit;
+pub mod frontend_image;
+mod process;
+pub mod progress;
+pub mod site_ca;

@@ -1,2 +1,5 @@
-//! Placeholder.
-fn main() {}
+//! The command line of the factory.
+
+fn main() -> std::process::ExitCode {
+    factory::cli::main().into()
+}

@@ -3,4 +3,17 @@
 //! Pure: no I/O, no clock, no async, no gRPC. What a build needs to know from outside (files, image configs) goes in as
 //! values, what it needs to have done comes out as values.
 
+pub mod check;
+pub mod diagnostic;
+pub mod draft;
+pub mod image;
 pub mod llb;
+pub mod lower;
+pub mod model;
+pub mod parse;
+pub mod plan;
+pub mod request;
+#[cfg(feature = "schema")]
+pub mod schema;
+pub mod target;
+pub mod text;

@@ -27,7 +27,10 @@ fn what_a_fragment_says_reaches_the_image() {
     assert_eq!(said["Volumes"], json!({"/srv/data": {}}));
     assert_eq!(said["Labels"], json!({"k": "v80"}));
     assert_eq!(said["StopSignal"], "SIGINT");
-    assert_eq!(said["Healthcheck"], json!({"Test": ["CMD", "/h"], "Interval": 30_000_000_000_u64, "Retries": 3}));
+    assert_eq!(
+        said["Healthcheck"],
+        json!({"Test": ["CMD", "/h"], "Interval": 30_000_000_000_u64, "Retries": 3})
+    );
     assert_eq!(said["Env"], json!(["PATH=/v/bin:/usr/bin:/bin", "A=1"]));
 }
 
@@ -41,7 +44,10 @@ fn an_entrypoint_drops_the_base_s_arguments() {
 fn the_last_writer_wins_and_the_manifest_and_the_client_come_last() {
     let documents = Documents::new(
         r#""base": "debian:bookworm-slim", "config": {"labels": {"a": "m", "b": "m"}, "user": "m"}"#,
-        &[("low", r#""config": {"user": "l", "labels": {"a": "l", "c": "l"}}"#), ("high", r#""config": {"user": "h"}"#)],
+        &[
+            ("low", r#""config": {"user": "l", "labels": {"a": "l", "c": "l"}}"#),
+            ("high", r#""config": {"user": "h"}"#),
+        ],
     );
     let labels = BTreeMap::from([("b".to_owned(), "client".to_owned())]);
     let said = config(&documents.lower(&Request { labels, ..amd64() }));
@@ -51,10 +57,8 @@ fn the_last_writer_wins_and_the_manifest_and_the_client_come_last() {
 
 #[test]
 fn the_history_has_an_entry_for_every_layer() {
-    let documents = one(
-        r#""config": {"workdir": "/w", "user": "u"},
-        "steps": [{"run": "a"}, {"file": {"path": "/f", "content": ""}}, {"mkdir": {"path": "/d"}}, {"copy": {"src": "x", "dest": "/x"}}]"#,
-    );
+    let documents = one(r#""config": {"workdir": "/w", "user": "u"},
+        "steps": [{"run": "a"}, {"file": {"path": "/f", "content": ""}}, {"mkdir": {"path": "/d"}}, {"copy": {"src": "x", "dest": "/x"}}]"#);
     let lowered = documents.lower(&amd64());
     let said = config(&lowered);
     let history = said["history"].as_array().unwrap();
@@ -96,7 +100,8 @@ fn an_epoch_is_the_time_of_everything() {
 
 #[test]
 fn scratch_needs_no_graph_and_has_a_config() {
-    let lowered = Documents::new(r#""base": "scratch""#, &[("app", r#""config": {"user": "7"}"#)]).lower(&amd64());
+    let lowered =
+        Documents::new(r#""base": "scratch""#, &[("app", r#""config": {"user": "7"}"#)]).lower(&amd64());
     assert_eq!(lowered.definition(), None);
     assert_eq!(config(&lowered)["config"]["User"], "7");
     assert_eq!(lowered.base_config, None);
@@ -119,7 +124,8 @@ fn failing_steps_know_their_lines() {
         .collect();
     lines.sort_unstable();
     assert_eq!(lines, [(3, 3), (4, 6)]);
-    let known: Vec<String> = lowered.graph.vertices().map(|(vertex, _)| vertex.digest().to_string()).collect();
+    let known: Vec<String> =
+        lowered.graph.vertices().map(|(vertex, _)| vertex.digest().to_string()).collect();
     assert!(source.locations.keys().all(|digest| known.contains(digest)));
     assert!(ops(&lowered.graph).len() > 2);
 }

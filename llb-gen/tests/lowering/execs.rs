@@ -18,7 +18,11 @@ fn run(members: &str) -> pb::ExecOp {
 #[test]
 fn text_goes_to_the_shell_under_the_wrapper() {
     let exec = run(r#""run": "echo $HOME ${X}""#);
-    assert_eq!(args(&exec), ["/.factory/run", "/bin/sh", "-c", "echo $HOME ${X}"], "the shell expands, we do not");
+    assert_eq!(
+        args(&exec),
+        ["/.factory/run", "/bin/sh", "-c", "echo $HOME ${X}"],
+        "the shell expands, we do not"
+    );
     let wrapper = mount(&exec, "/.factory/run");
     assert!(wrapper.readonly);
     assert_eq!(wrapper.selector, "/helper", "the wrapper is a file of its own");
@@ -101,10 +105,12 @@ fn the_build_s_options_reach_every_step() {
         ..Sandbox::default()
     };
     let request = llb_gen::request::Request { sandbox, ..amd64() };
-    let documents = one(r#""steps": [{"run": "x", "ulimits": {"nofile": "5"}, "extra_hosts": {"b": "10.0.0.2"}}]"#);
+    let documents =
+        one(r#""steps": [{"run": "x", "ulimits": {"nofile": "5"}, "extra_hosts": {"b": "10.0.0.2"}}]"#);
     let exec = only_exec(&documents.lower(&request).graph);
     let meta = exec.meta.as_ref().unwrap();
-    let limits: Vec<(&str, i64)> = meta.ulimit.iter().map(|limit| (limit.name.as_str(), limit.soft)).collect();
+    let limits: Vec<(&str, i64)> =
+        meta.ulimit.iter().map(|limit| (limit.name.as_str(), limit.soft)).collect();
     assert_eq!(limits, [("core", 0), ("nofile", 5)], "the step's own word stands");
     let hosts: Vec<&str> = meta.extra_hosts.iter().map(|host| host.host.as_str()).collect();
     assert_eq!(hosts, ["a", "b"]);
@@ -132,12 +138,16 @@ fn secrets_agents_and_caches_are_mounts() {
 
 #[test]
 fn apt_keeps_archives_and_lists_in_locked_caches_of_the_platform() {
-    let documents = one(r#""steps": [{"apt": {"upgrade": true, "install": ["curl", "git=1:2.39"], "hold": ["git"]}}]"#);
+    let documents =
+        one(r#""steps": [{"apt": {"upgrade": true, "install": ["curl", "git=1:2.39"], "hold": ["git"]}}]"#);
     let exec = only_exec(&documents.lower(&request("linux/arm64")).graph);
     let script = *args(&exec).last().unwrap();
     let lines: Vec<&str> = script.lines().collect();
     assert_eq!(lines[0], "set -e");
-    assert!(lines[1].starts_with("apt-get ") && lines[1].ends_with("--no-install-recommends update"), "{script}");
+    assert!(
+        lines[1].starts_with("apt-get ") && lines[1].ends_with("--no-install-recommends update"),
+        "{script}"
+    );
     assert!(lines[2].ends_with("--with-new-pkgs upgrade"), "{script}");
     assert!(lines[3].ends_with("install 'curl' 'git=1:2.39'"), "{script}");
     assert_eq!(lines[4], "apt-mark hold 'git'");
@@ -166,7 +176,9 @@ fn apt_sources_are_files_before_the_step() {
         .iter()
         .flat_map(|(_, file)| &file.actions)
         .filter_map(|action| match &action.action {
-            Some(pb::file_action::Action::Mkfile(file)) => Some(String::from_utf8(file.data.clone()).unwrap()),
+            Some(pb::file_action::Action::Mkfile(file)) => {
+                Some(String::from_utf8(file.data.clone()).unwrap())
+            }
             _ => None,
         })
         .collect();
@@ -196,7 +208,9 @@ fn pip_installs_into_a_venv_with_a_cache_that_nothing_defeats() {
     let exec = only_exec(&documents.lower(&amd64()).graph);
     let script = *args(&exec).last().unwrap();
     assert!(script.contains("[ -x /opt/v/bin/python ] || python3 -m venv /opt/v\n"), "{script}");
-    assert!(script.contains("/opt/v/bin/python -m pip install --no-compile -r /.factory/fragment/requirements/requirements.txt"));
+    assert!(script.contains(
+        "/opt/v/bin/python -m pip install --no-compile -r /.factory/fragment/requirements/requirements.txt"
+    ));
     assert!(script.ends_with(r"'flask[async]>=1; python_version > '\''3'\'''"), "{script}");
     assert_eq!(env(&exec, "PIP_NO_CACHE_DIR"), None);
     assert_eq!(env(&exec, "PIP_CACHE_DIR"), Some("/.factory/cache"));
@@ -209,9 +223,14 @@ fn uv_installs_into_the_same_places() {
     let documents = one(r#""steps": [{"pip": {"packages": "numpy", "installer": "uv", "venv": "/v"}}]"#);
     let exec = only_exec(&documents.lower(&amd64()).graph);
     let script = *args(&exec).last().unwrap();
-    assert!(script.lines().last().unwrap().starts_with("/.factory/uv/bin/uv pip install --python /v/bin/python"));
+    assert!(
+        script.lines().last().unwrap().starts_with("/.factory/uv/bin/uv pip install --python /v/bin/python")
+    );
     assert_eq!(env(&exec, "UV_CACHE_DIR"), Some("/.factory/cache"));
-    assert_eq!(mount(&exec, "/.factory/uv").cache_opt.as_ref().unwrap().sharing, pb::CacheSharingOpt::Locked as i32);
+    assert_eq!(
+        mount(&exec, "/.factory/uv").cache_opt.as_ref().unwrap().sharing,
+        pb::CacheSharingOpt::Locked as i32
+    );
 }
 
 #[test]

@@ -44,7 +44,8 @@ fn a_copy_of_own_files_is_a_dockerfile_s_copy_with_times_that_do_not_vary() {
 #[test]
 fn several_sources_land_in_a_folder() {
     let copies = copies(r#""copy": {"from": "context", "src": ["a", "b"], "dest": "/d/"}"#);
-    let pairs: Vec<(&str, &str)> = copies.iter().map(|copy| (copy.src.as_str(), copy.dest.as_str())).collect();
+    let pairs: Vec<(&str, &str)> =
+        copies.iter().map(|copy| (copy.src.as_str(), copy.dest.as_str())).collect();
     assert_eq!(pairs, [("/a", "/d/"), ("/b", "/d/")]);
 }
 
@@ -57,7 +58,8 @@ fn one_transfer_holds_all_that_steps_name_and_no_more() {
             {"copy": {"src": "conf", "include": ["*.ini"], "dest": "/conf"}}
         ]"#,
     );
-    let fragments = r#"["fragments/app/1.0.0/a/*.py","fragments/app/1.0.0/b","fragments/app/1.0.0/conf/*.ini"]"#;
+    let fragments =
+        r#"["fragments/app/1.0.0/a/*.py","fragments/app/1.0.0/b","fragments/app/1.0.0/conf/*.ini"]"#;
     assert_eq!(sources.len(), 2);
     assert!(sources.contains(&("fragments".into(), fragments.into())), "{sources:?}");
     assert!(sources.contains(&("context".into(), r#"["x/y"]"#.into())), "{sources:?}");
@@ -79,9 +81,13 @@ fn a_local_folder_is_never_what_an_op_works_on() {
         .collect();
     assert_eq!(locals.len(), 2);
     for (name, op) in ops(&lowered.graph) {
-        let is_local = |at: i64| usize::try_from(at).is_ok_and(|at| op.inputs.get(at).is_some_and(|i| locals.contains(&i.digest)));
+        let is_local = |at: i64| {
+            usize::try_from(at).is_ok_and(|at| op.inputs.get(at).is_some_and(|i| locals.contains(&i.digest)))
+        };
         match &op.op {
-            Some(pb::op::Op::File(file)) => assert!(!file.actions.iter().any(|a| is_local(a.input)), "{name}"),
+            Some(pb::op::Op::File(file)) => {
+                assert!(!file.actions.iter().any(|a| is_local(a.input)), "{name}")
+            }
             Some(pb::op::Op::Exec(exec)) => {
                 let written = exec.mounts.iter().filter(|mount| !mount.readonly);
                 assert!(!written.into_iter().any(|mount| is_local(mount.input)), "{name}");
@@ -128,7 +134,9 @@ fn removal_symlink_and_folders() {
 #[test]
 fn a_download_is_checked_and_its_copy_has_a_fixed_time() {
     let sum = format!("sha256:{}", "b".repeat(64));
-    let members = format!(r#""add": {{"url": "https://example.org/t.tgz", "checksum": "{sum}", "dest": "/opt/", "unpack": true}}"#);
+    let members = format!(
+        r#""add": {{"url": "https://example.org/t.tgz", "checksum": "{sum}", "dest": "/opt/", "unpack": true}}"#
+    );
     let lowered = one(&format!(r#""steps": [{{{members}}}]"#)).lower(&amd64());
     let source = ops(&lowered.graph).into_iter().find_map(|(_, op)| match op.op {
         Some(pb::op::Op::Source(source)) if source.identifier.starts_with("https") => Some(source),
@@ -143,7 +151,8 @@ fn a_download_is_checked_and_its_copy_has_a_fixed_time() {
 
 #[test]
 fn owners_by_name_are_checked_before_the_daemon_takes_an_unknown_one_for_root() {
-    let lowered = one(r#""steps": [{"copy": {"src": "a", "dest": "/a", "chown": "app:staff"}}]"#).lower(&amd64());
+    let lowered =
+        one(r#""steps": [{"copy": {"src": "a", "dest": "/a", "chown": "app:staff"}}]"#).lower(&amd64());
     let execs = execs(&lowered.graph);
     let meta = execs[0].1.meta.as_ref().unwrap();
     assert_eq!(meta.args, ["/.factory/run", "app:staff"]);

@@ -10,8 +10,10 @@ use crate::{Documents, amd64, one, request};
 #[test]
 fn the_same_documents_give_the_same_bytes() {
     let lower = || {
-        let lowered = one(r#""env": {"B": "1", "A": "2"}, "steps": [{"run": "a"}, {"copy": {"src": "x", "dest": "/x"}}]"#)
-            .lower(&amd64());
+        let lowered = one(
+            r#""env": {"B": "1", "A": "2"}, "steps": [{"run": "a"}, {"copy": {"src": "x", "dest": "/x"}}]"#,
+        )
+        .lower(&amd64());
         (lowered.definition().unwrap().encode_to_vec(), lowered.config)
     };
     assert_eq!(lower(), lower());
@@ -19,13 +21,11 @@ fn the_same_documents_give_the_same_bytes() {
 
 #[test]
 fn a_key_of_one_platform_holds_no_text_of_another() {
-    let documents = one(
-        r#""env": {"X": {"linux/amd64": "for-amd64", "linux/arm64": "for-arm64"}},
+    let documents = one(r#""env": {"X": {"linux/amd64": "for-amd64", "linux/arm64": "for-arm64"}},
         "steps": [
             {"run": {"linux/amd64": "amd64-only", "linux/arm64": "arm64-only"}},
             {"run": "when-arm64", "when": {"platform": "linux/arm64"}}
-        ]"#,
-    );
+        ]"#);
     for (platform, other) in [("linux/amd64", "arm64"), ("linux/arm64", "amd64")] {
         let lowered = documents.lower(&request(platform));
         for (vertex, meta) in lowered.graph.vertices() {
@@ -56,7 +56,8 @@ fn no_cache_is_not_part_of_any_key() {
         let lowered = documents.lower(&Request { no_cache, ..amd64() });
         let definition = lowered.definition().unwrap();
         let ignoring = definition.metadata.values().filter(|meta| meta.ignore_cache);
-        let mut names: Vec<String> = ignoring.map(|meta| meta.description["llb.customname"].clone()).collect();
+        let mut names: Vec<String> =
+            ignoring.map(|meta| meta.description["llb.customname"].clone()).collect();
         names.sort();
         (lowered.graph.digest().unwrap(), names)
     };

@@ -12,12 +12,12 @@ mod stages;
 use std::collections::BTreeMap;
 
 use bollard_buildkit_proto::pb;
+use llb_gen::check::FileState;
 use llb_gen::draft::{Draft, ImageLookup};
 use llb_gen::llb::source::{Image, ResolveMode};
 use llb_gen::llb::{FileOp, Graph, Mkfile, State};
 use llb_gen::lower::Lowered;
 use llb_gen::model::Product;
-use llb_gen::check::FileState;
 use llb_gen::parse::RawManifest;
 use llb_gen::plan::ImageAnswer;
 use llb_gen::request::{Naming, NoCache, Request, Sandbox, Tree};
@@ -38,8 +38,10 @@ pub(crate) struct Documents {
 impl Documents {
     /// A manifest `p` with these members, and fragments of version 1.0.0 in order.
     pub(crate) fn new(members: &str, fragments: &[(&str, &str)]) -> Self {
-        let list: Vec<String> =
-            fragments.iter().map(|(name, _)| format!(r#"{{"name": "{name}", "version": "1.0.0"}}"#)).collect();
+        let list: Vec<String> = fragments
+            .iter()
+            .map(|(name, _)| format!(r#"{{"name": "{name}", "version": "1.0.0"}}"#))
+            .collect();
         let manifest = format!(r#"{{"id": "p", "fragments": [{}], {members}}}"#, list.join(", "));
         let file = |(name, members): &(&str, &str)| {
             let path = format!("fragments/{name}/1.0.0/fragment.json");
@@ -105,7 +107,9 @@ pub(crate) fn request(platform: &str) -> Request {
         context: local("context"),
         catalogue: local("fragments"),
         named_contexts: BTreeMap::new(),
-        own_image: Some(FileOp::on(&State::scratch()).mkfile(Mkfile::new("/helper", 0o755, "wrapper")).state()),
+        own_image: Some(
+            FileOp::on(&State::scratch()).mkfile(Mkfile::new("/helper", 0o755, "wrapper")).state(),
+        ),
     }
 }
 

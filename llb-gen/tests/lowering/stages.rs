@@ -34,6 +34,7 @@ fn a_stage_has_its_own_environment() {
     assert_eq!(crate::env(&execs[1].1, "CGO_ENABLED"), Some("0"));
     assert_eq!(crate::env(&execs[0].1, "CGO_ENABLED"), None);
     let config = crate::config(&lowered);
-    let env: Vec<&str> = config["config"]["Env"].as_array().unwrap().iter().map(|v| v.as_str().unwrap()).collect();
+    let env: Vec<&str> =
+        config["config"]["Env"].as_array().unwrap().iter().map(|v| v.as_str().unwrap()).collect();
     assert_eq!(env, ["PATH=/usr/bin:/bin"], "nothing of a stage is in the image");
 }

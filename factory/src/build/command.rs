@@ -1,0 +1,152 @@
+//! The `docker buildx build` command of a product: what `--print` shows and what runs.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use super::manifest::Product;
+use super::tags;
+use crate::exit::Result;
+use crate::site_ca;
+
+/// What the user asked for beside the product.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BuildRequest {
+    /// Another frontend image than the manifest's.
+    pub frontend: Option<String>,
+    /// Names for the image instead of the product's own.
+    pub image_names: Vec<String>,
+    /// Platforms to build for; none means what a plain build takes.
+    pub platforms: Vec<String>,
+    /// The result goes somewhere that needs no image name (`--output type=local`, …).
+    pub no_names: bool,
+    /// Options for buildx, in order, as words.
+    pub options: Vec<String>,
+    /// The site's certificates for build steps.
+    pub site_ca: Option<PathBuf>,
+    /// Where the user wants buildx's metadata.
+    pub metadata_file: Option<PathBuf>,
+}
+
+impl BuildRequest {
+    /// The words after `docker`, to be run in the product's root. `native` is the engine's own platform.
+    ///
+    /// # Errors
+    /// A tag of the product cannot be expanded.
+    pub fn words(&self, product: &Product, native: &str) -> Result<Vec<String>> {
+        let mut words: Vec<String> = vec!["buildx".into(), "build".into(), "--file".into()];
+        words.push(product.manifest.to_string_lossy().into_owned());
+        for name in self.names(product, native)? {
+            words.extend(["--tag".to_owned(), name]);
+        }
+        if !self.platforms.is_empty() {
+            words.extend(["--platform".to_owned(), self.platforms.join(",")]);
+        }
+        if let Some(frontend) = &self.frontend {
+            words.extend(["--build-arg".to_owned(), format!("BUILDKIT_SYNTAX={frontend}")]);
+        }
+        if let Some(bundle) = &self.site_ca {
+            let secret = format!("id={},src={}", site_ca::SECRET_ID, bundle.display());
+            words.extend(["--secret".to_owned(), secret]);
+        }
+        if let Some(file) = &self.metadata_file {
+            words.extend(["--metadata-file".to_owned(), file.to_string_lossy().into_owned()]);
+        }
+        words.extend(self.options.iter().cloned());
+        words.push(".".to_owned());
+        Ok(words)
+    }
+
+    /// Names of the image: the user's, else the product's with its tags.
+    fn names(&self, product: &Product, native: &str) -> Result<Vec<String>> {
+        if self.no_names || !self.image_names.is_empty() {
+            return Ok(self.image_names.clone());
+        }
+        let native = [native.to_owned()];
+        let platforms = if self.platforms.is_empty() { &native[..] } else { &self.platforms };
+        let tags = tags::expand(&product.tags, product.version.as_deref(), platforms)?;
+        Ok(tags.iter().map(|tag| format!("{}:{tag}", product.image)).collect())
+    }
+}
+
+/// A command as one line for a POSIX shell, with the variables it needs in front as comments.
+#[must_use]
+pub fn shell_line(root: &str, env: &BTreeMap<String, String>, words: &[String]) -> String {
+    let mut text = format!("# in {root}\n");
+    for (name, value) in env.iter().filter(|(name, _)| *name != "PATH") {
+        text.push_str(&format!("# with {name}={}\n", quoted(value)));
+    }
+    let words: Vec<_> = std::iter::once("docker".to_owned()).chain(words.iter().map(|w| quoted(w))).collect();
+    text.push_str(&words.join(" "));
+    text.push('\n');
+    text
+}
+
+fn quoted(word: &str) -> String {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_./:=,@%+".contains(&b);
+    if !word.is_empty() && word.bytes().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn product() -> Product {
+        Product {
+            root: "/p".into(),
+            manifest: "manifests/a.json".into(),
+            id: "a".into(),
+            syntax: None,
+            version: Some("0.1.0".into()),
+            image: "a".into(),
+            tags: vec!["dev".into(), "{version}-{arch}".into()],
+            platforms: vec![],
+        }
+    }
+
+    fn line(request: &BuildRequest) -> String {
+        request.words(&product(), "linux/amd64").unwrap().join(" ")
+    }
+
+    #[test]
+    fn a_plain_build_names_file_tags_and_context() {
+        let plain = "buildx build --file manifests/a.json --tag a:dev --tag a:0.1.0-amd64 .";
+        assert_eq!(line(&BuildRequest::default()), plain);
+    }
+
+    #[test]
+    fn options_stand_before_the_context_in_their_order() {
+        let request = BuildRequest {
+            platforms: vec!["linux/amd64".into(), "linux/arm64".into()],
+            frontend: Some("r/f:1".into()),
+            site_ca: Some("/ca.pem".into()),
+            metadata_file: Some("/m.json".into()),
+            options: vec!["--no-cache".into(), "--build-arg".into(), "A=b".into()],
+            ..BuildRequest::default()
+        };
+        assert_eq!(
+            line(&request),
+            "buildx build --file manifests/a.json --tag a:dev --platform linux/amd64,linux/arm64 \
+             --build-arg BUILDKIT_SYNTAX=r/f:1 --secret id=factory_ca,src=/ca.pem --metadata-file /m.json \
+             --no-cache --build-arg A=b ."
+        );
+    }
+
+    #[test]
+    fn names_of_the_user_replace_the_products() {
+        let named = BuildRequest { image_names: vec!["x:1".into()], ..BuildRequest::default() };
+        assert_eq!(line(&named), "buildx build --file manifests/a.json --tag x:1 .");
+        let local = BuildRequest { no_names: true, ..BuildRequest::default() };
+        assert_eq!(line(&local), "buildx build --file manifests/a.json .");
+    }
+
+    #[test]
+    fn the_printed_line_survives_a_shell() {
+        let env =
+            BTreeMap::from([("DOCKER_HOST".to_owned(), "unix:///s".to_owned()), ("PATH".into(), "x".into())]);
+        let text = shell_line("/p", &env, &["buildx".into(), "A=it's $HOME".into(), String::new()]);
+        assert_eq!(text, "# in /p\n# with DOCKER_HOST=unix:///s\ndocker buildx 'A=it'\\''s $HOME' ''\n");
+    }
+}

@@ -1,0 +1,184 @@
+//! What the command line takes.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::engine::{EngineName, EngineSpec, Suite};
+use crate::frontend_image::Platform;
+
+/// A factory for container images.
+#[derive(Debug, Parser)]
+#[command(name = "factory", version, propagate_version = true)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Action {
+    /// The engine that builds: bring it up, end it, say what runs
+    #[command(subcommand)]
+    Engine(EngineAction),
+    /// Build a product: engine, frontend image and build in one command
+    Build(Box<Build>),
+    /// The frontend's own image
+    #[command(subcommand)]
+    Frontend(FrontendAction),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum FrontendAction {
+    /// Compile the frontend and load its image into the engine, where it is not there yet
+    Build(FrontendBuild),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FrontendBuild {
+    #[command(flatten)]
+    pub(crate) which: Which,
+    /// linux/amd64 or linux/arm64; the machine's own by default
+    #[arg(long)]
+    pub(crate) platform: Option<Platform>,
+}
+
+/// Options that `docker buildx build` has too mean the same here.
+#[derive(Debug, Args)]
+pub(crate) struct Build {
+    /// A manifest's id, or the path of its file
+    pub(crate) manifest: String,
+    /// Name of the engine of ours to build with
+    #[arg(long, default_value_t, value_name = "NAME")]
+    pub(crate) engine: EngineName,
+    /// Print the docker command that would run, and stop
+    #[arg(long)]
+    pub(crate) print: bool,
+    /// Use this frontend image instead of the manifest's
+    #[arg(long, value_name = "IMAGE")]
+    pub(crate) frontend: Option<String>,
+    /// Name the image this way instead of the product's names
+    #[arg(long, short, value_name = "NAME")]
+    pub(crate) tag: Vec<String>,
+    /// Platforms to build for
+    #[arg(long, value_delimiter = ',')]
+    pub(crate) platform: Vec<String>,
+    /// What to build of the product, for example fragment/core
+    #[arg(long)]
+    pub(crate) target: Option<String>,
+    /// Where the result goes, for example type=local,dest=out
+    #[arg(long, short, value_name = "SPEC")]
+    pub(crate) output: Vec<String>,
+    /// Push the image to its registry
+    #[arg(long)]
+    pub(crate) push: bool,
+    /// Take nothing from the cache
+    #[arg(long)]
+    pub(crate) no_cache: bool,
+    /// Take these from the cache no more
+    #[arg(long, value_name = "NAME")]
+    pub(crate) no_cache_filter: Vec<String>,
+    /// A value for one of the manifest's args
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub(crate) build_arg: Vec<String>,
+    /// A further context
+    #[arg(long, value_name = "NAME=PLACE")]
+    pub(crate) build_context: Vec<String>,
+    /// A secret for build steps
+    #[arg(long, value_name = "SPEC")]
+    pub(crate) secret: Vec<String>,
+    /// An SSH agent or key for build steps
+    #[arg(long, value_name = "SPEC")]
+    pub(crate) ssh: Vec<String>,
+    /// A label of the image
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub(crate) label: Vec<String>,
+    /// How buildx shows progress: auto, plain, tty, quiet, rawjson
+    #[arg(long, value_name = "KIND")]
+    pub(crate) progress: Option<String>,
+    /// Write buildx's metadata there
+    #[arg(long, value_name = "FILE")]
+    pub(crate) metadata_file: Option<PathBuf>,
+    /// A cache to read
+    #[arg(long, value_name = "SPEC")]
+    pub(crate) cache_from: Vec<String>,
+    /// A cache to write
+    #[arg(long, value_name = "SPEC")]
+    pub(crate) cache_to: Vec<String>,
+    /// Provenance attestation: true, false, mode=max
+    #[arg(long, value_name = "SPEC")]
+    pub(crate) provenance: Option<String>,
+    /// SBOM attestation: true, false, generator=IMAGE
+    #[arg(long, value_name = "SPEC")]
+    pub(crate) sbom: Option<String>,
+    /// Words for docker buildx build, as they are
+    #[arg(last = true, value_name = "BUILDX OPTIONS")]
+    pub(crate) rest: Vec<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum EngineAction {
+    /// Use the engine that is there, or bring one up (needs root)
+    Up(Up),
+    /// End an engine that `up` started; its images and caches stay
+    Down(Down),
+    /// Say which engine would be used and which of ours run
+    Status(Query),
+    /// Print the variables that make docker talk to the engine: eval "$(factory engine env)"
+    Env(Query),
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Which {
+    /// Name of the engine; any other than `default` has a network of its own beside the first
+    #[arg(long, default_value_t)]
+    pub(crate) name: EngineName,
+    /// Debian suite to make the engine of: forky (default) or trixie
+    #[arg(long)]
+    pub(crate) suite: Option<Suite>,
+    /// Use an engine of ours even where another one answers
+    #[arg(long)]
+    pub(crate) own: bool,
+}
+
+impl Which {
+    pub(crate) fn spec(&self) -> EngineSpec {
+        EngineSpec {
+            name: self.name.clone(),
+            suite: self.suite,
+            managed_only: self.own || !self.name.is_default(),
+            ..EngineSpec::from_environment()
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Up {
+    #[command(flatten)]
+    pub(crate) which: Which,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Down {
+    #[command(flatten)]
+    pub(crate) which: Which,
+    /// Remove its images and caches too
+    #[arg(long)]
+    pub(crate) purge: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Query {
+    #[command(flatten)]
+    pub(crate) which: Which,
+    /// How to print the answer
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people and shells
+    Text,
+    /// For programs
+    Json,
+}

@@ -1,0 +1,169 @@
+//! `factory build …`.
+
+use super::answer;
+use super::args::Build;
+use crate::build::{self, BuildRequest, Product, shell_line};
+use crate::engine::{Engine, EngineSpec};
+use crate::exit::{Error, Result};
+use crate::frontend_image::{DEV_IMAGE, Platform};
+use crate::progress::for_terminal;
+use crate::site_ca;
+
+pub(crate) fn run(arguments: Build) -> Result<()> {
+    let here = std::env::current_dir().map_err(|e| Error::Usage(format!("the current folder: {e}")))?;
+    let product = Product::find(&arguments.manifest, &here)?;
+    let name = arguments.engine.clone();
+    let spec = EngineSpec { managed_only: !name.is_default(), name, ..EngineSpec::from_environment() };
+    let print = arguments.print;
+    let request = request(arguments, &here);
+    // Faults of the tags are found before anything starts.
+    let words = request.words(&product, Platform::host().as_str())?;
+    if print {
+        return print_command(&product, &request, &spec, &words);
+    }
+    let mut progress = for_terminal();
+    let summary = build::run(&product, &request, &spec, progress.as_mut())?;
+    drop(progress);
+    answer(&summary.text());
+    Ok(())
+}
+
+fn print_command(
+    product: &Product,
+    request: &BuildRequest,
+    spec: &EngineSpec,
+    words: &[String],
+) -> Result<()> {
+    let env = Engine::find(spec)?.map(|handle| handle.env).unwrap_or_default();
+    let mut text = shell_line(&product.root.to_string_lossy(), &env, words);
+    if request.frontend.is_none() && product.syntax.as_deref() == Some(DEV_IMAGE) {
+        text = format!("# {DEV_IMAGE} comes from: factory frontend build\n{text}");
+    }
+    answer(&text);
+    Ok(())
+}
+
+fn request(arguments: Build, here: &std::path::Path) -> BuildRequest {
+    let own_ca = arguments.secret.iter().any(|s| is_site_ca(s));
+    BuildRequest {
+        no_names: arguments.tag.is_empty() && makes_no_product(&arguments),
+        options: options(&arguments),
+        frontend: arguments.frontend,
+        image_names: arguments.tag,
+        platforms: arguments.platform,
+        site_ca: site_ca::named_by_environment().filter(|_| !own_ca),
+        // buildx runs in the project's root, the user may stand elsewhere.
+        metadata_file: arguments.metadata_file.map(|file| here.join(file)),
+    }
+}
+
+fn is_site_ca(secret: &str) -> bool {
+    secret.split(',').any(|part| part.strip_prefix("id=") == Some(site_ca::SECRET_ID))
+}
+
+/// Whether the result is something else than the product's image: a target of its own, a folder, an archive with its
+/// own name. Then it does not get the product's names.
+fn makes_no_product(arguments: &Build) -> bool {
+    let is_image = |output: &String| {
+        let has = |part: &str| output.split(',').any(|p| p == part);
+        let named = output.split(',').any(|p| p.starts_with("name="));
+        !named && ["type=image", "type=docker", "type=registry", "type=oci"].into_iter().any(has)
+    };
+    arguments.target.is_some() || (!arguments.output.is_empty() && !arguments.output.iter().any(is_image))
+}
+
+/// The options that go to buildx as they are.
+fn options(arguments: &Build) -> Vec<String> {
+    let mut words = vec![];
+    let one = |option: &Option<String>| option.iter().cloned().collect::<Vec<_>>();
+    for (name, values) in [
+        ("--target", &one(&arguments.target)),
+        ("--output", &arguments.output),
+        ("--no-cache-filter", &arguments.no_cache_filter),
+        ("--build-arg", &arguments.build_arg),
+        ("--build-context", &arguments.build_context),
+        ("--secret", &arguments.secret),
+        ("--ssh", &arguments.ssh),
+        ("--label", &arguments.label),
+        ("--cache-from", &arguments.cache_from),
+        ("--cache-to", &arguments.cache_to),
+        ("--provenance", &one(&arguments.provenance)),
+        ("--sbom", &one(&arguments.sbom)),
+        ("--progress", &one(&arguments.progress)),
+    ] {
+        // In one word, so that a value may begin with a hyphen.
+        words.extend(values.iter().map(|value| format!("{name}={value}")));
+    }
+    let flags = [("--push", arguments.push), ("--no-cache", arguments.no_cache)];
+    words.extend(flags.into_iter().filter(|(_, on)| *on).map(|(name, _)| name.to_owned()));
+    words.extend(arguments.rest.iter().cloned());
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::args::{Action, Arguments};
+    use clap::Parser;
+
+    fn parse(words: &[&str]) -> Build {
+        let words = ["factory", "build"].iter().chain(words);
+        match Arguments::try_parse_from(words).unwrap().action {
+            Action::Build(build) => *build,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn options_pass_through_and_the_rest_comes_last() {
+        let build = parse(&[
+            "a",
+            "--push",
+            "--no-cache",
+            "--build-arg",
+            "A=-1",
+            "--progress",
+            "plain",
+            "-o",
+            "type=local,dest=out",
+            "--",
+            "--call",
+            "targets",
+        ]);
+        assert_eq!(
+            options(&build),
+            [
+                "--output=type=local,dest=out",
+                "--build-arg=A=-1",
+                "--progress=plain",
+                "--push",
+                "--no-cache",
+                "--call",
+                "targets",
+            ]
+        );
+    }
+
+    #[test]
+    fn only_a_products_image_gets_the_products_names() {
+        for (words, named) in [
+            (&["a"][..], true),
+            (&["a", "--push"], true),
+            (&["a", "-o", "type=oci,dest=a.tar"], true),
+            (&["a", "-o", "type=local,dest=out"], false),
+            (&["a", "-o", "out"], false),
+            (&["a", "-o", "type=image,name=x"], false),
+            (&["a", "--target", "fragment/core"], false),
+            (&["a", "--target", "fragment/core", "-t", "x"], true),
+        ] {
+            let request = request(parse(words), std::path::Path::new("/"));
+            assert_eq!(!request.no_names, named, "{words:?}");
+        }
+    }
+
+    #[test]
+    fn a_secret_of_that_id_replaces_ours() {
+        assert!(is_site_ca("id=factory_ca,src=/x"));
+        assert!(!is_site_ca("id=factory_cat,src=/x"));
+    }
+}

@@ -1,0 +1,49 @@
+//! The command line: arguments in, library calls, text out.
+
+mod args;
+mod build;
+mod engine;
+mod frontend;
+
+use clap::Parser;
+
+use crate::exit::{Error, Exit};
+use args::{Action, Arguments};
+
+/// Runs the command line of this process and returns its exit code.
+#[must_use]
+pub fn main() -> Exit {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return usage(&error),
+    };
+    let outcome = match arguments.action {
+        Action::Engine(action) => engine::run(&action),
+        Action::Build(arguments) => build::run(*arguments),
+        Action::Frontend(action) => frontend::run(&action),
+    };
+    match outcome {
+        Ok(()) => Exit::Ok,
+        Err(error) => {
+            complain(&error);
+            error.exit()
+        }
+    }
+}
+
+/// `--help` and `--version` are answers, everything else is wrong usage.
+fn usage(error: &clap::Error) -> Exit {
+    // A closed terminal cannot be helped.
+    let _ = error.print();
+    if error.use_stderr() { Exit::Usage } else { Exit::Ok }
+}
+
+fn complain(error: &Error) {
+    eprintln!("factory: {}", error.full_message());
+}
+
+/// Prints what was asked for to standard output.
+#[expect(clippy::print_stdout, reason = "the one place where the command line prints its answers")]
+pub(crate) fn answer(text: &str) {
+    print!("{text}");
+}

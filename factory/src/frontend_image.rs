@@ -1,0 +1,274 @@
+//! The frontend's image in an engine: built from the workspace's own programs, and only when they changed.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, SystemTime};
+
+use sha2::{Digest, Sha256};
+
+use crate::engine::{EngineHandle, hex};
+use crate::exit::{Error, Result};
+use crate::process::{capture, find_program, run_logged};
+use crate::progress::Progress;
+use crate::site_ca;
+
+/// The image that manifests of a checkout name as their `syntax`.
+pub const DEV_IMAGE: &str = "localhost/factory/frontend:dev";
+
+/// The label that holds the digest of what the image was made from.
+const LABEL: &str = "factory.frontend.programs";
+
+/// Time stamp of the image and its files: 2025-01-01. With it the same programs give the same image.
+const EPOCH: u64 = 1_735_689_600;
+
+/// A platform that the frontend is built for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Platform {
+    /// x86-64.
+    Amd64,
+    /// 64-bit Arm.
+    Arm64,
+}
+
+impl Platform {
+    /// The machine's own.
+    #[must_use]
+    pub fn host() -> Self {
+        if std::env::consts::ARCH == "aarch64" { Self::Arm64 } else { Self::Amd64 }
+    }
+
+    /// The platform as OCI writes it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Amd64 => "linux/amd64",
+            Self::Arm64 => "linux/arm64",
+        }
+    }
+
+    fn triple(self) -> &'static str {
+        match self {
+            Self::Amd64 => "x86_64-unknown-linux-gnu",
+            Self::Arm64 => "aarch64-unknown-linux-gnu",
+        }
+    }
+}
+
+impl std::str::FromStr for Platform {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "linux/amd64" => Ok(Self::Amd64),
+            "linux/arm64" => Ok(Self::Arm64),
+            _ => Err(Error::Usage(format!("platform {text:?}: expected linux/amd64 or linux/arm64"))),
+        }
+    }
+}
+
+/// What came of [`ensure`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// The engine has the image of these very programs already.
+    Present,
+    /// It was built and loaded.
+    Loaded,
+}
+
+/// Makes sure that the engine has [`DEV_IMAGE`] made of the workspace at `workspace`.
+///
+/// Programs come from cargo on this machine; where there is no cargo they are compiled in the engine, which needs a
+/// registry with a Rust image.
+///
+/// # Errors
+/// The programs do not compile, or the image cannot be built.
+pub fn ensure(
+    handle: &EngineHandle,
+    workspace: &Path,
+    platform: Platform,
+    progress: &mut dyn Progress,
+) -> Result<Outcome> {
+    if !handle.keeps_images() {
+        return Err(Error::FrontendImage(format!(
+            "this engine keeps no images, so it cannot be given {DEV_IMAGE}: push the frontend to a registry and \
+             name it with --frontend"
+        )));
+    }
+    if find_program("cargo").is_none() {
+        return from_source(handle, workspace, platform, progress);
+    }
+    let programs = compile(workspace, platform, progress)?;
+    let folder = stage(&programs)?;
+    let digest = programs_digest(&folder, &workspace.join("Dockerfile.frontend"), platform)?;
+    if label(handle)?.as_deref() == Some(digest.as_str()) {
+        return Ok(Outcome::Present);
+    }
+    progress.begin(&format!("build the frontend image {DEV_IMAGE}"));
+    let mut command = image_build(handle, workspace, platform);
+    command.args(["--build-arg", "BINARIES=host", "--build-arg", &format!("PROGRAMS_DIGEST={digest}")]);
+    command.arg("--build-context").arg(format!("binaries={}", folder.display())).arg(&folder);
+    run(command, "the build of the frontend image", progress)?;
+    progress.done("loaded");
+    Ok(Outcome::Loaded)
+}
+
+/// The build without what says where the programs come from.
+fn image_build(handle: &EngineHandle, workspace: &Path, platform: Platform) -> Command {
+    let mut command = handle.buildx();
+    command.args([
+        "build",
+        "--progress=plain",
+        "--provenance=false",
+        "--platform",
+        platform.as_str(),
+        "--file",
+    ]);
+    command.arg(workspace.join("Dockerfile.frontend"));
+    // No `rewrite-timestamp`: it excludes unpacking, which a store of images wants. The files have their time already.
+    let output = format!("type=docker,name={DEV_IMAGE}");
+    command.args(["--output", &output, "--build-arg", &format!("SOURCE_DATE_EPOCH={EPOCH}")]);
+    command.args(["--build-arg", concat!("VERSION=", env!("CARGO_PKG_VERSION"))]);
+    command
+}
+
+fn from_source(
+    handle: &EngineHandle,
+    workspace: &Path,
+    platform: Platform,
+    progress: &mut dyn Progress,
+) -> Result<Outcome> {
+    progress.begin("build the frontend image from source (there is no cargo on this machine)");
+    let mut command = image_build(handle, workspace, platform);
+    if let Some(bundle) = site_ca::named_by_environment() {
+        command.arg("--secret").arg(format!("id={},src={}", site_ca::SECRET_ID, bundle.display()));
+    }
+    command.arg(workspace);
+    run(command, "the build of the frontend image", progress)?;
+    progress.done("loaded");
+    Ok(Outcome::Loaded)
+}
+
+fn run(command: Command, what: &str, progress: &mut dyn Progress) -> Result<()> {
+    run_logged(command, what, progress).map_err(|e| Error::FrontendImage(e.full_message()))
+}
+
+/// Compiles both programs and returns the folder that has them.
+fn compile(workspace: &Path, platform: Platform, progress: &mut dyn Progress) -> Result<PathBuf> {
+    progress
+        .begin(&format!("compile the frontend for {} (the first time takes a minute)", platform.as_str()));
+    for package in PROGRAMS {
+        let command = cargo_build(workspace, platform, package);
+        run(command, &format!("cargo build of the {package}"), progress)?;
+    }
+    progress.done("compiled");
+    Ok(target_folder(workspace)?.join(platform.triple()).join("image"))
+}
+
+/// One package at a time: the helper has no standard library, and cargo would unite the features of both.
+///
+/// The flags are given for the target alone: procedural macros are dynamic libraries and must not see them. A global
+/// `RUSTFLAGS` would take precedence, so it is taken away.
+fn cargo_build(workspace: &Path, platform: Platform, package: &str) -> Command {
+    let mut command = Command::new("cargo");
+    command.args(["build", "--profile", "image", "--target", platform.triple()]);
+    command.args(["--package", package]).current_dir(workspace);
+    for variable in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_TARGET"] {
+        command.env_remove(variable);
+    }
+    let variable = platform.triple().to_uppercase().replace('-', "_");
+    command.env(format!("CARGO_TARGET_{variable}_RUSTFLAGS"), "-C target-feature=+crt-static");
+    if platform != Platform::host() {
+        let linker = platform.triple().replace("-unknown", "") + "-gcc";
+        command.env(format!("CARGO_TARGET_{variable}_LINKER"), linker);
+    }
+    command
+}
+
+fn target_folder(workspace: &Path) -> Result<PathBuf> {
+    let mut command = Command::new("cargo");
+    command.args(["metadata", "--format-version=1", "--no-deps", "--offline"]).current_dir(workspace);
+    let out = capture(command, Duration::from_secs(60))?;
+    let metadata: Option<serde_json::Value> = serde_json::from_str(&out.stdout).ok();
+    let folder = metadata.as_ref().and_then(|m| m.get("target_directory")?.as_str());
+    folder.map(PathBuf::from).ok_or_else(|| {
+        Error::FrontendImage(format!("cargo metadata does not name a target folder: {}", out.stderr.trim()))
+    })
+}
+
+/// The two programs of the image: their packages, and their names in it.
+const PROGRAMS: [&str; 2] = ["frontend", "helper"];
+
+/// Copies the programs, dated, to a folder that holds nothing else, beside where cargo leaves them.
+fn stage(programs: &Path) -> Result<PathBuf> {
+    let folder = programs.join("frontend-image");
+    let problem = |e: std::io::Error| Error::FrontendImage(format!("cannot fill {}: {e}", folder.display()));
+    fs::create_dir_all(&folder).map_err(problem)?;
+    for name in PROGRAMS {
+        let temporary = folder.join(format!(".{name}.{}", std::process::id()));
+        fs::copy(programs.join(name), &temporary).map_err(problem)?;
+        let file = fs::File::options().append(true).open(&temporary).map_err(problem)?;
+        file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(EPOCH)).map_err(problem)?;
+        fs::rename(&temporary, folder.join(name)).map_err(problem)?;
+    }
+    Ok(folder)
+}
+
+/// A digest over everything that decides about the image.
+fn programs_digest(folder: &Path, dockerfile: &Path, platform: Platform) -> Result<String> {
+    let mut hash = Sha256::new();
+    hash.update(platform.as_str());
+    let files = PROGRAMS.iter().map(|name| folder.join(name)).chain([dockerfile.to_path_buf()]);
+    for file in files {
+        let bytes = fs::read(&file)
+            .map_err(|e| Error::FrontendImage(format!("cannot read {}: {e}", file.display())))?;
+        hash.update((bytes.len() as u64).to_le_bytes());
+        hash.update(&bytes);
+    }
+    Ok(format!("sha256:{}", hex(&hash.finalize())))
+}
+
+/// The label of the image that the engine has, if it has one.
+fn label(handle: &EngineHandle) -> Result<Option<String>> {
+    let mut command = handle.docker();
+    let format = format!("{{{{index .Config.Labels {LABEL:?}}}}}");
+    command.args(["image", "inspect", "--format", &format, DEV_IMAGE]).stdin(Stdio::null());
+    let out = capture(command, Duration::from_secs(30))?;
+    Ok(out.ok.then(|| out.stdout.trim().to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_reach_the_target_and_nothing_else() {
+        let command = cargo_build(Path::new("/w"), Platform::Amd64, "helper");
+        let value = |name: &str| command.get_envs().find(|(k, _)| *k == name).map(|(_, v)| v);
+        let flags = value("CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUSTFLAGS").unwrap();
+        assert_eq!(flags, Some("-C target-feature=+crt-static".as_ref()));
+        assert_eq!(value("RUSTFLAGS"), Some(None), "a global RUSTFLAGS would win over the target's");
+    }
+
+    #[test]
+    fn the_digest_knows_every_part() {
+        let dir = tempfile::tempdir().unwrap();
+        let dockerfile = dir.path().join("Dockerfile.frontend");
+        let write = |name: &str, text: &str| fs::write(dir.path().join(name), text).unwrap();
+        let digest = |platform| programs_digest(dir.path(), &dockerfile, platform).unwrap();
+        for name in ["frontend", "helper", "Dockerfile.frontend"] {
+            write(name, "a");
+        }
+        let first = digest(Platform::Amd64);
+        assert_eq!(digest(Platform::Amd64), first);
+        assert_ne!(digest(Platform::Arm64), first);
+        for name in ["frontend", "helper", "Dockerfile.frontend"] {
+            write(name, "b");
+            assert_ne!(digest(Platform::Amd64), first, "{name}");
+            write(name, "a");
+        }
+        write("frontend", "aa");
+        write("helper", "");
+        assert_ne!(digest(Platform::Amd64), first, "bytes moved between the programs");
+    }
+}

@@ -1,0 +1,115 @@
+//! What the images of a draft turn out to be: pinned images, or what named contexts put in their place.
+
+use std::collections::BTreeMap;
+
+use llb_gen::diagnostic::Diagnostic;
+use llb_gen::draft::{Draft, ImageLookup};
+use llb_gen::llb::Meta;
+use llb_gen::llb::source::Image;
+use llb_gen::model::Platform;
+use llb_gen::plan::ImageAnswer;
+use llb_gen::request::Naming;
+use serde::Deserialize;
+
+use crate::excerpt::location;
+use crate::failure::Failure;
+use crate::gateway::Gateway;
+use crate::images::{Images, Wanted, platform_of};
+use crate::named::{Named, NamedContexts};
+use crate::options::Options;
+
+/// The lookups of a draft that need an image to be looked up.
+pub fn wanted(draft: &Draft<'_>, contexts: &NamedContexts) -> Vec<Wanted> {
+    let images = draft.lookups().filter(|lookup| replaced(lookup, contexts).is_none());
+    images.map(wanted_image).collect()
+}
+
+/// An answer for every lookup of a draft.
+///
+/// # Errors
+/// The failure of the first image that was not found.
+pub fn of<G: Gateway>(
+    draft: &Draft<'_>,
+    options: &Options,
+    naming: Naming,
+    images: &Images<'_, G>,
+    contexts: &NamedContexts,
+) -> Result<BTreeMap<ImageLookup, ImageAnswer>, Failure> {
+    let answer = |lookup: &ImageLookup| match replaced(lookup, contexts) {
+        Some(named) => {
+            let state = named.state(options, &lookup.reference.familiar());
+            Ok(ImageAnswer { state, config: named.config.clone() })
+        }
+        None => image(draft, options, naming, images, lookup),
+    };
+    draft.lookups().map(|lookup| Ok((lookup.clone(), answer(lookup)?))).collect()
+}
+
+/// The context that stands in for an image without being one itself.
+fn replaced<'c>(lookup: &ImageLookup, contexts: &'c NamedContexts) -> Option<&'c Named> {
+    contexts.get(&(lookup.reference.familiar(), lookup.platform.clone()))
+}
+
+fn wanted_image(lookup: &ImageLookup) -> Wanted {
+    Wanted { reference: lookup.reference.clone(), platform: lookup.platform.clone() }
+}
+
+fn image<G: Gateway>(
+    draft: &Draft<'_>,
+    options: &Options,
+    naming: Naming,
+    images: &Images<'_, G>,
+    lookup: &ImageLookup,
+) -> Result<ImageAnswer, Failure> {
+    let found = images.found(&wanted_image(lookup))?;
+    let is_base = draft.base_lookup().as_ref() == Some(lookup);
+    if is_base && let Some(actual) = other_platform(&found.config, &lookup.platform) {
+        return Err(Failure::Diagnostics(vec![wrong_platform(draft, lookup, &actual)]));
+    }
+    let role = if is_base { "base" } else { "image" };
+    let label = match naming {
+        Naming::Plain => role.to_owned(),
+        Naming::WithPlatform => format!("{} {role}", lookup.platform),
+    };
+    let about =
+        Meta::named(format!("[{label}] {}", found.reference)).location(location(draft.place_of(lookup)));
+    let image = Image::new(&found.reference.to_string()).platform(platform_of(&lookup.platform));
+    let state = image.resolve_mode(options.resolve_mode).meta(about).state();
+    Ok(ImageAnswer { state, config: Some(found.config.clone()) })
+}
+
+/// The platform that an image's config names, where it is another one than was asked for: a store that has the image
+/// for one platform only answers with that one. Variants are not compared, for few configs name them.
+fn other_platform(config: &[u8], asked: &Platform) -> Option<String> {
+    #[derive(Deserialize)]
+    struct ConfigJson {
+        os: String,
+        architecture: String,
+    }
+    let config: ConfigJson = serde_json::from_slice(config).ok()?;
+    let actual = Platform::from_parts(&config.os, &config.architecture, "").ok()?;
+    let same = actual.os() == asked.os() && actual.arch() == asked.arch();
+    (!same).then(|| format!("{}/{}", actual.os(), actual.arch()))
+}
+
+fn wrong_platform(draft: &Draft<'_>, lookup: &ImageLookup, actual: &str) -> Diagnostic {
+    let name = lookup.reference.familiar();
+    let message = format!("the base `{name}` is there for `{actual}`, not for `{}`", lookup.platform);
+    Diagnostic::error("base-platform", draft.place_of(lookup), message)
+        .help(format!("build for `{actual}`, or use a base that has both; `--pull` asks the registry"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_base_for_another_platform_is_noticed() {
+        let other = |config: &str, asked: &str| other_platform(config.as_bytes(), &asked.parse().unwrap());
+        let config = r#"{"os":"linux","architecture":"amd64"}"#;
+        assert_eq!(other(config, "linux/arm64").as_deref(), Some("linux/amd64"));
+        assert_eq!(other(config, "linux/amd64/v3"), None);
+        assert_eq!(other(r#"{"os":"linux","architecture":"arm"}"#, "linux/arm/v7"), None);
+        assert_eq!(other("not a config", "linux/amd64"), None, "the planner says what is wrong with it");
+    }
+}

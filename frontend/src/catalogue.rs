@@ -1,0 +1,110 @@
+//! The catalogue: the template and the fragments that a manifest selects, and nothing else of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures_util::future::{join, join_all};
+use llb_gen::check::{CatalogueEntry, FileState};
+use llb_gen::diagnostic::Diagnostic;
+use llb_gen::text::SourceFile;
+
+use crate::failure::Failure;
+use crate::files::{self, Content};
+use crate::folder::{self, Folder};
+use crate::gateway::{Gateway, Ref};
+use crate::options::Options;
+use crate::status::Status;
+
+/// The name of the context that stands for the catalogue where it is not the main context.
+pub const CONTEXT_NAME: &str = "fragments";
+
+/// What was read of the catalogue.
+#[derive(Debug)]
+pub struct Catalogue {
+    /// The files that were asked for, by their paths.
+    pub files: BTreeMap<String, FileState>,
+    /// Where it is.
+    pub folder: Folder,
+    /// The filesystem that the files were read from: of a made folder all of it, of the client's only these files.
+    pub reference: Option<Ref>,
+}
+
+/// Reads the files that a manifest selects. Only when one is missing, its neighbours are looked at, to name near
+/// misses.
+///
+/// # Errors
+/// BuildKit's own, and files that cannot be read, where the manifest selects them.
+pub async fn read(
+    gateway: &impl Gateway,
+    options: &Options,
+    folder: Folder,
+    entries: &[CatalogueEntry],
+) -> Result<Catalogue, Failure> {
+    let paths: Vec<String> = entries.iter().map(|entry| entry.path.clone()).collect();
+    let source = folder::control_files(options, &folder, &paths, "catalogue", "[internal] load fragments");
+    let reference = source.solve(gateway).await?;
+    let contents = files::read_all(gateway, reference.as_ref(), &paths).await?;
+    let mut found = BTreeMap::new();
+    let mut missing = Vec::new();
+    let mut unreadable = Vec::new();
+    for (entry, content) in entries.iter().zip(contents) {
+        match content {
+            Content::File(bytes) => {
+                let file = SourceFile::new(&entry.path, bytes);
+                found.insert(entry.path.clone(), FileState::Present(file));
+            }
+            Content::Missing => missing.push(entry),
+            Content::Unreadable(reason) => {
+                let message = format!("`{}` {reason}", entry.path);
+                unreadable.push(Diagnostic::error("unreadable-file", &entry.place, message));
+            }
+        }
+    }
+    if !unreadable.is_empty() {
+        return Err(Failure::Diagnostics(unreadable));
+    }
+    found.extend(neighbours(gateway, options, &folder, &missing).await?);
+    Ok(Catalogue { files: found, folder, reference })
+}
+
+/// For every missing file the names that there are in its place.
+async fn neighbours(
+    gateway: &impl Gateway,
+    options: &Options,
+    folder: &Folder,
+    missing: &[&CatalogueEntry],
+) -> Result<BTreeMap<String, FileState>, Failure> {
+    if missing.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let patterns: BTreeSet<String> = missing.iter().flat_map(|entry| patterns(entry)).collect();
+    let patterns: Vec<String> = patterns.into_iter().collect();
+    let source =
+        folder::control_files(options, folder, &patterns, "neighbours", "[internal] look for similar names");
+    let reference = source.solve(gateway).await?;
+    let searches = missing.iter().map(|entry| async {
+        let versions = children(gateway, reference.as_ref(), &entry.versions);
+        let names = children(gateway, reference.as_ref(), entry.names);
+        let (versions, names) = join(versions, names).await;
+        Ok((entry.path.clone(), FileState::Missing { versions: versions?, names: names? }))
+    });
+    join_all(searches).await.into_iter().collect()
+}
+
+/// Files of the same kind beside a missing one: other versions, and any version of others.
+fn patterns(entry: &CatalogueEntry) -> [String; 2] {
+    let file = if entry.path.ends_with("/fragment.json") { "*/fragment.json" } else { "*.json" };
+    [format!("{}/{file}", entry.versions), format!("{}/*/{file}", entry.names)]
+}
+
+async fn children(
+    gateway: &impl Gateway,
+    reference: Option<&Ref>,
+    folder: &str,
+) -> Result<Vec<String>, Status> {
+    let Some(reference) = reference else { return Ok(Vec::new()) };
+    match gateway.read_dir(reference, folder).await {
+        Ok(entries) => Ok(entries.into_iter().map(|entry| entry.name).collect()),
+        Err(status) if status.is_missing_file() => Ok(Vec::new()),
+        Err(status) => Err(status),
+    }
+}

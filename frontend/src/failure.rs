@@ -1,0 +1,137 @@
+//! Why a build ends without a result, and how the client is told.
+
+use llb_gen::diagnostic::{Diagnostic, Diagnostics};
+
+use crate::excerpt::Excerpt;
+use crate::options::OptionErrors;
+use crate::status::Status;
+
+/// Diagnostics listed in one message; the rest is only counted.
+const MAX_LISTED: usize = 50;
+/// Diagnostics shown with their lines.
+const MAX_EXCERPTS: usize = 10;
+/// Bytes of files that travel with an error: they go through the headers of several HTTP/2 connections.
+const MAX_EXCERPT_BYTES: usize = 1 << 20;
+
+/// Why there is no result.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Failure {
+    /// BuildKit's own words, to be handed on as they are.
+    #[error(transparent)]
+    BuildKit(#[from] Status),
+    /// Options that cannot be followed.
+    #[error(transparent)]
+    Options(#[from] OptionErrors),
+    /// Faults in the manifest, the template or the fragments, in the order in which they are told.
+    #[error("{}", listed(.0))]
+    Diagnostics(Vec<Diagnostic>),
+    /// A subrequest that does not exist.
+    #[error("there is no subrequest `{0}`; `frontend.subrequests.describe` lists those there are")]
+    Subrequest(String),
+    /// Anything else that the client or the daemon cannot be given, as a lower-case fragment.
+    #[error("{0}")]
+    Refused(String),
+}
+
+impl Failure {
+    /// A failure with its own words.
+    pub fn refused(reason: impl Into<String>) -> Self {
+        Self::Refused(reason.into())
+    }
+
+    /// The status to return.
+    pub fn into_status(self) -> Status {
+        match self {
+            Self::BuildKit(status) => status,
+            Self::Diagnostics(diagnostics) => diagnostics_status(&diagnostics),
+            Self::Subrequest(ref name) => Status::new(self.to_string())
+                .with_json_detail("errdefs.Subrequest", &serde_json::json!({ "name": name })),
+            other => Status::new(other.to_string()),
+        }
+    }
+}
+
+impl From<Diagnostics> for Failure {
+    fn from(diagnostics: Diagnostics) -> Self {
+        Self::Diagnostics(diagnostics.errors().cloned().collect())
+    }
+}
+
+/// One line each; of very many only the first.
+fn listed(diagnostics: &[Diagnostic]) -> String {
+    let mut lines: Vec<String> = diagnostics.iter().take(MAX_LISTED).map(ToString::to_string).collect();
+    if diagnostics.len() > MAX_LISTED {
+        lines.push(format!("and {} more", diagnostics.len() - MAX_LISTED));
+    }
+    lines.join("\n")
+}
+
+/// All errors in the message, and the first of them with their lines.
+fn diagnostics_status(diagnostics: &[Diagnostic]) -> Status {
+    let mut bytes = 0;
+    diagnostics.iter().take(MAX_EXCERPTS).fold(Status::new(listed(diagnostics)), |status, one| {
+        bytes += one.place().file().bytes().len();
+        match bytes <= MAX_EXCERPT_BYTES {
+            true => status.with_json_detail("errdefs.Source", &Excerpt::of(one.place())),
+            false => status,
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use llb_gen::text::{Place, SourceFile, Span};
+
+    use super::*;
+
+    fn diagnostic(bytes: &[u8], span: Span) -> Diagnostics {
+        let place = Place::new(&SourceFile::new("manifests/x.json", bytes), span);
+        Diagnostic::error("unknown-member", &place, "unknown member `ide`").into()
+    }
+
+    #[test]
+    fn very_many_diagnostics_are_counted() {
+        let place = Place::new(&SourceFile::new("m.json", b"{}".as_slice()), Span::new(0, 1));
+        let many = vec![Diagnostic::error("x", &place, "wrong"); MAX_LISTED + 3];
+        let status = Failure::Diagnostics(many).into_status();
+        assert_eq!(status.message().lines().count(), MAX_LISTED + 1);
+        assert!(status.message().ends_with("and 3 more"));
+        assert_eq!(status.details().len(), MAX_EXCERPTS);
+    }
+
+    #[test]
+    fn a_diagnostic_is_one_line_and_one_excerpt() {
+        let status = Failure::from(diagnostic(b"{\n\n \"ide\": 1}", Span::new(4, 9))).into_status();
+        assert_eq!(status.message(), "manifests/x.json:3:2: unknown member `ide`");
+        assert_eq!(status.code(), 2);
+        let [detail] = status.details() else { panic!("one detail: {:?}", status.details()) };
+        assert_eq!(detail.type_url, "github.com/moby/buildkit/errdefs.Source+json");
+        let body: serde_json::Value = serde_json::from_slice(&detail.value).unwrap();
+        let expected = serde_json::json!({
+            "info": {"filename": "manifests/x.json", "data": "ewoKICJpZGUiOiAxfQ==", "language": "JSON"},
+            "ranges": [{"start": {"line": 3, "character": 1}, "end": {"line": 3, "character": 6}}],
+        });
+        assert_eq!(body, expected);
+    }
+
+    #[test]
+    fn a_large_file_is_named_but_not_sent_back() {
+        let status =
+            Failure::from(diagnostic(&vec![b' '; MAX_EXCERPT_BYTES + 1], Span::new(0, 1))).into_status();
+        assert_eq!(status.message(), "manifests/x.json:1:1: unknown member `ide`");
+        assert!(status.details().is_empty());
+    }
+
+    #[test]
+    fn an_unknown_subrequest_is_named_in_its_detail() {
+        let status = Failure::Subrequest("frontend.nope".into()).into_status();
+        assert_eq!(status.code(), 2, "any other code would be named before the message");
+        assert_eq!(status.details()[0].value, br#"{"name":"frontend.nope"}"#);
+    }
+
+    #[test]
+    fn what_buildkit_says_is_handed_on_unchanged() {
+        let upstream = Status::with_code(8, "too big").with_json_detail("x", &1);
+        assert_eq!(Failure::from(upstream.clone()).into_status(), upstream);
+    }
+}

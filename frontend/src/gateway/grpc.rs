@@ -1,0 +1,326 @@
+//! [`Gateway`] over gRPC.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bollard_buildkit_proto::fsutil::types::Stat;
+use bollard_buildkit_proto::moby::buildkit::v1::{apicaps::ApiCap, frontend as wire};
+use bollard_buildkit_proto::pb;
+use bytes::{Buf as _, BufMut as _, Bytes};
+use hyper::body::Incoming;
+use hyper::client::conn::http2::SendRequest;
+use hyper::http::uri::PathAndQuery;
+use hyper::{Request, Response, Uri};
+use prost::Message;
+use tonic::body::Body;
+use tonic::client::{Grpc, GrpcService};
+use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
+
+use super::{
+    BuildResult, Daemon, FileKind, FileStat, Gateway, Ref, ResolvedImage, ResolvedSource, ResultRefs,
+    SolveRequest, SourceLookup, Warning,
+};
+use crate::status::Status;
+
+/// BuildKit sends at most 16 MiB; leave room so that its own message says what is wrong.
+const MAX_MESSAGE: usize = 64 << 20;
+/// For calls that need nothing but the daemon itself.
+const CONTROL: Duration = Duration::from_secs(60);
+/// For calls that wait for the client's files or for a registry.
+const TRANSFER: Duration = Duration::from_secs(600);
+
+/// The real gateway.
+#[derive(Debug, Clone)]
+pub struct GrpcGateway {
+    connection: Connection,
+}
+
+impl GrpcGateway {
+    /// A gateway over an HTTP/2 connection.
+    pub fn new(connection: SendRequest<Body>) -> Self {
+        Self { connection: Connection(connection) }
+    }
+
+    async fn call<A>(&self, name: &str, limit: Option<Duration>, request: &impl Message) -> Result<A, Status>
+    where
+        A: Message + Default,
+    {
+        let answer = self.exchange(name, limit, request.encode_to_vec()).await?;
+        A::decode(answer)
+            .map_err(|error| Status::new(format!("the answer to {name} cannot be read: {error}")))
+    }
+
+    /// One call on encoded messages, within `limit`.
+    async fn exchange(&self, name: &str, limit: Option<Duration>, request: Vec<u8>) -> Result<Bytes, Status> {
+        let answer = Box::pin(self.unary(name, request));
+        match limit {
+            None => answer.await,
+            Some(limit) => tokio::time::timeout(limit, answer).await.unwrap_or_else(|_| {
+                Err(Status::new(format!("BuildKit did not answer {name} within {} s", limit.as_secs())))
+            }),
+        }
+    }
+
+    async fn unary(&self, name: &str, request: Vec<u8>) -> Result<Bytes, Status> {
+        let path = PathAndQuery::from_maybe_shared(format!("/moby.buildkit.v1.frontend.LLBBridge/{name}"))
+            .map_err(|error| Status::new(format!("{name} is not a call: {error}")))?;
+        let origin = Uri::from_static("http://localhost");
+        let mut client =
+            Grpc::with_origin(self.connection.clone(), origin).max_decoding_message_size(MAX_MESSAGE);
+        client
+            .ready()
+            .await
+            .map_err(|error| Status::new(format!("the connection to BuildKit ended: {error}")))?;
+        Ok(client.unary(tonic::Request::new(request), path, Encoded).await?.into_inner())
+    }
+}
+
+impl Gateway for GrpcGateway {
+    async fn ping(&self) -> Result<Daemon, Status> {
+        let pong: wire::PongResponse = self.call("Ping", Some(CONTROL), &wire::PingRequest {}).await?;
+        Ok(Daemon {
+            llb_caps: enabled(pong.llb_caps),
+            gateway_caps: enabled(pong.frontend_api_caps),
+            platforms: pong.workers.into_iter().next().map(|worker| worker.platforms).unwrap_or_default(),
+        })
+    }
+
+    async fn inputs(&self) -> Result<BTreeMap<String, pb::Definition>, Status> {
+        let inputs: wire::InputsResponse =
+            self.call("Inputs", Some(CONTROL), &wire::InputsRequest {}).await?;
+        Ok(inputs.definitions.into_iter().collect())
+    }
+
+    async fn resolve_source_meta(&self, lookup: SourceLookup) -> Result<ResolvedSource, Status> {
+        let asked = lookup.source.clone();
+        let request = wire::ResolveSourceMetaRequest {
+            source: Some(lookup.source),
+            platform: lookup.platform,
+            log_name: lookup.log_name,
+            resolve_mode: lookup.resolve_mode,
+            ..Default::default()
+        };
+        let found: wire::ResolveSourceMetaResponse =
+            self.call("ResolveSourceMeta", Some(TRANSFER), &request).await?;
+        let image = found.image.map(|image| ResolvedImage { digest: image.digest, config: image.config });
+        Ok(ResolvedSource { source: found.source.unwrap_or(asked), image })
+    }
+
+    async fn solve(&self, request: SolveRequest) -> Result<Option<Ref>, Status> {
+        let limit = (!request.evaluate).then_some(CONTROL);
+        let solved: wire::SolveResponse = self.call("Solve", limit, &solve_message(request)).await?;
+        Ok(match solved.result.and_then(|result| result.result) {
+            Some(wire::result::Result::Ref(reference)) => Ref::from_id(reference.id),
+            Some(wire::result::Result::RefDeprecated(id)) => Ref::from_id(id),
+            _ => Ref::from_id(solved.r#ref),
+        })
+    }
+
+    async fn read_file(&self, reference: &Ref, path: &str, limit: u64) -> Result<Vec<u8>, Status> {
+        let length = i64::try_from(limit).unwrap_or(i64::MAX);
+        let request = wire::ReadFileRequest {
+            r#ref: reference.id().to_owned(),
+            file_path: path.to_owned(),
+            range: Some(wire::FileRange { offset: 0, length }),
+            ..Default::default()
+        };
+        let file: wire::ReadFileResponse = self.call("ReadFile", Some(TRANSFER), &request).await?;
+        Ok(file.data)
+    }
+
+    async fn read_dir(&self, reference: &Ref, path: &str) -> Result<Vec<FileStat>, Status> {
+        let request = wire::ReadDirRequest {
+            r#ref: reference.id().to_owned(),
+            dir_path: path.to_owned(),
+            ..Default::default()
+        };
+        let found: wire::ReadDirResponse = self.call("ReadDir", Some(TRANSFER), &request).await?;
+        Ok(found.entries.into_iter().map(file_stat).collect())
+    }
+
+    async fn stat_file(&self, reference: &Ref, path: &str) -> Result<FileStat, Status> {
+        let request = wire::StatFileRequest {
+            r#ref: reference.id().to_owned(),
+            path: path.to_owned(),
+            ..Default::default()
+        };
+        let found: wire::StatFileResponse = self.call("StatFile", Some(TRANSFER), &request).await?;
+        found.stat.map(file_stat).ok_or_else(|| Status::new(format!("BuildKit says nothing about {path}")))
+    }
+
+    async fn evaluate(&self, reference: &Ref) -> Result<(), Status> {
+        let request = wire::EvaluateRequest { r#ref: reference.id().to_owned() };
+        let _: wire::EvaluateResponse = self.call("Evaluate", None, &request).await?;
+        Ok(())
+    }
+
+    async fn warn(&self, warning: Warning) -> Result<(), Status> {
+        let request = wire::WarnRequest {
+            digest: warning.vertex,
+            level: 1,
+            short: warning.short.into_bytes(),
+            detail: warning.detail.into_iter().map(String::into_bytes).collect(),
+            url: warning.url,
+            info: warning.info,
+            ranges: warning.ranges,
+        };
+        let _: wire::WarnResponse = self.call("Warn", Some(CONTROL), &request).await?;
+        Ok(())
+    }
+
+    async fn finish(&self, outcome: Result<BuildResult, Status>) -> Result<(), Status> {
+        let request = match outcome {
+            Ok(result) => wire::ReturnRequest { result: Some(result_message(result)), error: None },
+            Err(status) => wire::ReturnRequest { result: None, error: Some(status.into_proto()) },
+        };
+        let _: wire::ReturnResponse = self.call("Return", Some(CONTROL), &request).await?;
+        Ok(())
+    }
+}
+
+fn enabled(caps: Vec<ApiCap>) -> BTreeSet<String> {
+    caps.into_iter().filter(|cap| cap.enabled).map(|cap| cap.id).collect()
+}
+
+fn solve_message(request: SolveRequest) -> wire::SolveRequest {
+    let cache_imports = request
+        .cache_imports
+        .into_iter()
+        .map(|import| wire::CacheOptionsEntry {
+            r#type: import.kind,
+            attrs: import.attrs.into_iter().collect(),
+        })
+        .collect();
+    wire::SolveRequest {
+        definition: Some(request.definition),
+        allow_result_return: true,
+        allow_result_array_ref: true,
+        cache_imports,
+        evaluate: request.evaluate,
+        ..Default::default()
+    }
+}
+
+fn result_message(result: BuildResult) -> wire::Result {
+    let refs = match result.refs {
+        ResultRefs::Single(reference) => wire::result::Result::Ref(ref_message(reference)),
+        ResultRefs::PerPlatform(refs) => wire::result::Result::Refs(wire::RefMap {
+            refs: refs.into_iter().map(|(platform, reference)| (platform, ref_message(reference))).collect(),
+        }),
+    };
+    wire::Result { metadata: result.metadata.into_iter().collect(), result: Some(refs), ..Default::default() }
+}
+
+fn ref_message(reference: Option<Ref>) -> wire::Ref {
+    wire::Ref { id: reference.map(|reference| reference.id().to_owned()).unwrap_or_default(), def: None }
+}
+
+fn file_stat(stat: Stat) -> FileStat {
+    FileStat {
+        name: stat.path.rsplit('/').next().unwrap_or_default().to_owned(),
+        kind: file_kind(stat.mode),
+        size: u64::try_from(stat.size).unwrap_or(0),
+        link: stat.linkname,
+    }
+}
+
+/// Bits of Go's `fs.FileMode`.
+fn file_kind(mode: u32) -> FileKind {
+    const DIRECTORY: u32 = 1 << 31;
+    const SYMLINK: u32 = 1 << 27;
+    const DEVICE_PIPE_SOCKET_CHARDEV_IRREGULAR: u32 = 1 << 26 | 1 << 25 | 1 << 24 | 1 << 21 | 1 << 19;
+    match mode {
+        mode if mode & DIRECTORY != 0 => FileKind::Directory,
+        mode if mode & SYMLINK != 0 => FileKind::Symlink,
+        mode if mode & DEVICE_PIPE_SOCKET_CHARDEV_IRREGULAR != 0 => FileKind::Special,
+        _ => FileKind::Regular,
+    }
+}
+
+/// hyper's HTTP/2 connection as the service that tonic's client wants.
+#[derive(Debug, Clone)]
+struct Connection(SendRequest<Body>);
+
+impl GrpcService<Body> for Connection {
+    type ResponseBody = Incoming;
+    type Error = hyper::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Incoming>, hyper::Error>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), hyper::Error>> {
+        self.0.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        Box::pin(self.0.send_request(request))
+    }
+}
+
+/// Messages that are encoded already: one instance of the whole protocol serves every call.
+#[derive(Debug, Clone, Copy)]
+struct Encoded;
+
+impl Codec for Encoded {
+    type Encode = Vec<u8>;
+    type Decode = Bytes;
+    type Encoder = Self;
+    type Decoder = Self;
+
+    fn encoder(&mut self) -> Self {
+        Self
+    }
+
+    fn decoder(&mut self) -> Self {
+        Self
+    }
+}
+
+impl Encoder for Encoded {
+    type Item = Vec<u8>;
+    type Error = tonic::Status;
+
+    fn encode(&mut self, message: Vec<u8>, frame: &mut EncodeBuf<'_>) -> Result<(), tonic::Status> {
+        frame.put_slice(&message);
+        Ok(())
+    }
+}
+
+impl Decoder for Encoded {
+    type Item = Bytes;
+    type Error = tonic::Status;
+
+    fn decode(&mut self, frame: &mut DecodeBuf<'_>) -> Result<Option<Bytes>, tonic::Status> {
+        Ok(Some(frame.copy_to_bytes(frame.remaining())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_of_files_follow_gos_mode_bits() {
+        let table = [
+            (0o644, FileKind::Regular),
+            (1 << 31 | 0o755, FileKind::Directory),
+            (1 << 27 | 0o777, FileKind::Symlink),
+            (1 << 25 | 0o644, FileKind::Special),
+            (1 << 26 | 1 << 21 | 0o600, FileKind::Special),
+            (1 << 24 | 0o600, FileKind::Special),
+        ];
+        for (mode, kind) in table {
+            assert_eq!(file_kind(mode), kind, "mode {mode:o}");
+        }
+    }
+
+    #[test]
+    fn disabled_capabilities_do_not_count() {
+        let cap = |id: &str, enabled| ApiCap { id: id.into(), enabled, ..Default::default() };
+        assert_eq!(
+            enabled(vec![cap("mergeop", false), cap("file.base", true)]),
+            BTreeSet::from(["file.base".into()])
+        );
+    }
+}

@@ -1,0 +1,239 @@
+//! The first part of every conversation: what the daemon can do, where the files are, and the manifest.
+
+use std::collections::BTreeMap;
+
+use bollard_buildkit_proto::pb;
+use futures_util::future::{join, join4};
+use llb_gen::llb::State;
+use llb_gen::text::SourceFile;
+
+use crate::failure::Failure;
+use crate::files::{self, Content};
+use crate::folder::{DOWNLOAD, Folder, Source};
+use crate::gateway::{Daemon, Gateway, Ref};
+use crate::ignore;
+use crate::local;
+use crate::options::{MainContext, Options};
+use crate::status::Status;
+
+/// What the first calls brought.
+#[derive(Debug)]
+pub struct Opening {
+    /// The daemon.
+    pub daemon: Daemon,
+    /// Definitions that the client handed in.
+    pub inputs: BTreeMap<String, pb::Definition>,
+    /// The manifest.
+    pub manifest: SourceFile,
+    /// Digest of the vertex that loaded it, which the client shows: warnings are pinned to it.
+    pub vertex: String,
+    /// The build context.
+    pub context: Folder,
+    /// What of a client's context is never sent.
+    pub ignore: Vec<String>,
+}
+
+/// How many bytes tell an archive from another file.
+const MAGIC: u64 = 1024;
+
+impl Opening {
+    /// Asks for everything that needs no earlier answer at once, then reads the manifest.
+    ///
+    /// # Errors
+    /// BuildKit's own, and a manifest that is not there or cannot be read.
+    pub async fn read(gateway: &impl Gateway, options: &Options) -> Result<Self, Failure> {
+        let context = asked_context(options);
+        let definition = asked_definition(options, &context);
+        let ignore = ignore_source(&context);
+        let ignored = async {
+            match ignore {
+                true => local::ignore_file(options, local::CONTEXT).solve(gateway).await,
+                false => Ok(None),
+            }
+        };
+        let (daemon, inputs, solved, ignored) =
+            join4(gateway.ping(), gateway.inputs(), definition.source.solve(gateway), ignored).await;
+        let (daemon, inputs, definition) = (daemon?, inputs?, Solved { reference: solved?, ..definition });
+        let (context, definition) = handed_in(gateway, options, &inputs, context, definition).await?;
+        let (context, definition) = unpacked(gateway, options, context, definition).await?;
+        let ignored = if ignore_source(&context) { ignored? } else { None };
+        let (manifest, ignore) = read_definition(gateway, &definition, ignored.as_ref()).await?;
+        Ok(Self { daemon, inputs, manifest, vertex: definition.source.vertex().to_owned(), context, ignore })
+    }
+}
+
+/// The definition's files, and the manifest's path among them.
+struct Solved {
+    source: Source,
+    reference: Option<Ref>,
+    filename: String,
+}
+
+impl Solved {
+    async fn of(gateway: &impl Gateway, state: &State, filename: String) -> Result<Self, Status> {
+        let source = Source::of(state);
+        Ok(Self { reference: source.solve(gateway).await?, source, filename })
+    }
+}
+
+fn asked_context(options: &Options) -> Folder {
+    match &options.contexts.main {
+        MainContext::Local => Folder::Client(local::CONTEXT.to_owned()),
+        MainContext::Git(git) => Folder::repository(git).subdirectory(options.contexts.subdir.as_deref()),
+        MainContext::Http(url) => Folder::download(url),
+    }
+}
+
+/// The definition comes from the context unless that is local or the client insists on a local one.
+fn asked_definition(options: &Options, context: &Folder) -> Solved {
+    let source = match (context, &options.contexts.definition) {
+        (Folder::Made(state), None) => Source::of(state),
+        _ => local::definition(options),
+    };
+    Solved { source, reference: None, filename: options.filename.clone() }
+}
+
+/// Only a context of the client is filtered.
+fn ignore_source(context: &Folder) -> bool {
+    matches!(context, Folder::Client(_))
+}
+
+/// Context and definition that the client handed in as inputs go before its local directories.
+async fn handed_in(
+    gateway: &impl Gateway,
+    options: &Options,
+    inputs: &BTreeMap<String, pb::Definition>,
+    context: Folder,
+    definition: Solved,
+) -> Result<(Folder, Solved), Failure> {
+    if options.contexts.main != MainContext::Local {
+        return Ok((context, definition));
+    }
+    let context = match inputs.get(local::CONTEXT) {
+        Some(input) => {
+            Folder::Made(spliced(local::CONTEXT, input)?).subdirectory(options.contexts.subdir.as_deref())
+        }
+        None => context,
+    };
+    let own = options
+        .contexts
+        .definition
+        .is_none()
+        .then(|| inputs.get(options.contexts.definition_name()))
+        .flatten();
+    let definition = match own {
+        Some(input) => {
+            let state = spliced(options.contexts.definition_name(), input)?;
+            Solved::of(gateway, &state, options.filename.clone()).await?
+        }
+        None => definition,
+    };
+    Ok((context, definition))
+}
+
+/// The filesystem of an input.
+///
+/// # Errors
+/// When the client handed in something else than a definition.
+pub fn spliced(name: &str, input: &pb::Definition) -> Result<State, Failure> {
+    State::splice(input)
+        .map_err(|error| Failure::refused(format!("the input `{name}` cannot be used: {error}")))
+}
+
+/// A download is an archive of the context, or the manifest itself.
+async fn unpacked(
+    gateway: &impl Gateway,
+    options: &Options,
+    context: Folder,
+    definition: Solved,
+) -> Result<(Folder, Solved), Failure> {
+    let (MainContext::Http(url), Folder::Made(download)) = (&options.contexts.main, &context) else {
+        return Ok((context, definition));
+    };
+    let insists = options.contexts.definition.is_some();
+    let reference = match insists {
+        true => Source::of(download).solve(gateway).await?,
+        false => definition.reference.clone(),
+    };
+    let reference = reference.ok_or_else(|| Failure::refused(format!("`{url}` answered nothing")))?;
+    let head = gateway.read_file(&reference, DOWNLOAD, MAGIC).await?;
+    if !is_archive(&head) {
+        let filename = if insists { definition.filename } else { DOWNLOAD.to_owned() };
+        return Ok((context, Solved { filename, ..definition }));
+    }
+    let context = context.unpacked().subdirectory(options.contexts.subdir.as_deref());
+    let definition = match (&context, insists) {
+        (Folder::Made(state), false) => Solved::of(gateway, state, options.filename.clone()).await?,
+        _ => definition,
+    };
+    Ok((context, definition))
+}
+
+/// Whether a file begins as tar does, alone or compressed with gzip, bzip2, xz or zstd.
+fn is_archive(head: &[u8]) -> bool {
+    const MAGICS: [&[u8]; 4] = [b"\x1f\x8b\x08", b"BZh", b"\xfd7zXZ\x00", b"\x28\xb5\x2f\xfd"];
+    MAGICS.iter().any(|magic| head.starts_with(magic)) || head.get(257..262) == Some(b"ustar")
+}
+
+/// The manifest, and the patterns of its own ignore file or else of the context's.
+async fn read_definition(
+    gateway: &impl Gateway,
+    definition: &Solved,
+    ignored: Option<&Ref>,
+) -> Result<(SourceFile, Vec<String>), Failure> {
+    let path = definition.filename.as_str();
+    let own_ignore = local::ignore_file_of(path);
+    let (manifest, (own, general)) = join(
+        files::read(gateway, definition.reference.as_ref(), path),
+        join(
+            files::read(gateway, definition.reference.as_ref(), &own_ignore),
+            files::read(gateway, ignored, ".dockerignore"),
+        ),
+    )
+    .await;
+    let manifest = match (manifest?, local::lower_case_variant(path)) {
+        (Content::Missing, Some(variant)) => {
+            let content = files::read(gateway, definition.reference.as_ref(), &variant).await?;
+            source_file(&variant, content)?
+        }
+        (content, _) => source_file(path, content)?,
+    };
+    let patterns = match own? {
+        Content::Missing => patterns(".dockerignore", general?)?,
+        content => patterns(&own_ignore, content)?,
+    };
+    Ok((manifest, patterns))
+}
+
+fn source_file(path: &str, content: Content) -> Result<SourceFile, Failure> {
+    match content {
+        Content::File(bytes) => Ok(SourceFile::new(path, bytes)),
+        Content::Missing => {
+            Err(Failure::refused(format!("the manifest `{path}` does not exist; name one with `-f`")))
+        }
+        Content::Unreadable(reason) => Err(Failure::refused(format!("the manifest `{path}` {reason}"))),
+    }
+}
+
+fn patterns(path: &str, content: Content) -> Result<Vec<String>, Failure> {
+    match content {
+        Content::File(bytes) => Ok(ignore::patterns(&bytes)),
+        Content::Missing => Ok(Vec::new()),
+        Content::Unreadable(reason) => Err(Failure::refused(format!("`{path}` {reason}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn archives_are_known_by_their_first_bytes() {
+        let mut tar = vec![0; 512];
+        tar[257..262].copy_from_slice(b"ustar");
+        for head in [&b"\x1f\x8b\x08\x00"[..], b"BZh9", b"\xfd7zXZ\x00", &tar] {
+            assert!(is_archive(head), "{head:?}");
+        }
+        assert!(!is_archive(b"{\"id\": \"x\"}"));
+    }
+}

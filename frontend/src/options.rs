@@ -1,0 +1,306 @@
+//! What the client asked for: options from the environment, checked once.
+//!
+//! `docs/frontend.md` has the table of every option and what becomes of it. An option is followed, refused with
+//! a reason, or ignored because BuildKit itself acts on it; one that nobody knows is reported as a warning.
+
+mod context;
+mod git;
+mod reader;
+mod value;
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+
+use llb_gen::llb::source::ResolveMode;
+use llb_gen::llb::{Network, Proxies};
+use llb_gen::model::Platform;
+use llb_gen::request::{NoCache, Sandbox};
+use serde::Deserialize;
+
+pub use context::{Contexts, MainContext, NamedContext};
+pub use git::GitContext;
+pub use reader::{OptionError, OptionErrors};
+
+use crate::gateway::CacheImport;
+use reader::Reader;
+use value::{boolean, bytes, epoch, extra_hosts, list, ulimits};
+
+/// Frontend capabilities that a client may demand and that this frontend has.
+pub const FRONTEND_CAPS: [&str; 4] = [
+    "moby.buildkit.frontend.inputs",
+    "moby.buildkit.frontend.subrequests",
+    "moby.buildkit.frontend.contexts",
+    "moby.buildkit.frontend.gitquerystring",
+];
+
+/// The checked request of one build.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// The client's session.
+    pub session: String,
+    /// The subrequest, when it is not a build.
+    pub request: Option<String>,
+    /// The manifest's path in the definition's local source.
+    pub filename: String,
+    /// The target; the product itself when absent.
+    pub target: Option<String>,
+    /// The platforms asked for, normalised, each once, in the client's order; empty when it did not say.
+    pub platforms: Vec<Platform>,
+    /// Whether the client insists on a map-shaped result, or on the other.
+    pub multi_platform: Option<bool>,
+    /// The user's build arguments.
+    pub build_args: BTreeMap<String, String>,
+    /// Labels that win over the manifest's.
+    pub labels: BTreeMap<String, String>,
+    /// Which steps do not use the cache.
+    pub no_cache: NoCache,
+    /// How images are looked up.
+    pub resolve_mode: ResolveMode,
+    /// Remote caches.
+    pub cache_imports: Vec<CacheImport>,
+    /// What every step's sandbox is given.
+    pub sandbox: Sandbox,
+    /// What stands before the ids of cache mounts.
+    pub cache_namespace: String,
+    /// The contexts.
+    pub contexts: Contexts,
+    /// `SOURCE_DATE_EPOCH`, in seconds.
+    pub epoch: Option<u64>,
+    /// Names of options that have no effect here.
+    pub unknown: Vec<String>,
+}
+
+impl Options {
+    /// Reads `BUILDKIT_FRONTEND_OPT_*` and `BUILDKIT_SESSION_ID` from an environment.
+    ///
+    /// # Errors
+    /// Every option that cannot be followed, each by its name.
+    pub fn from_env(vars: impl IntoIterator<Item = (OsString, OsString)>) -> Result<Self, OptionErrors> {
+        let mut session = String::new();
+        let mut options = BTreeMap::new();
+        for (name, text) in vars {
+            let (name, text) = (name.to_string_lossy(), text.to_string_lossy());
+            if name.starts_with("BUILDKIT_FRONTEND_OPT_") {
+                let (option, value) = text.split_once('=').unwrap_or((&text, ""));
+                options.insert(option.to_owned(), value.to_owned());
+            } else if name == "BUILDKIT_SESSION_ID" {
+                session = text.into_owned();
+            }
+        }
+        Self::read(session, options)
+    }
+
+    /// Reads options that are already taken apart.
+    ///
+    /// # Errors
+    /// Every option that cannot be followed, each by its name.
+    pub fn read(session: String, options: BTreeMap<String, String>) -> Result<Self, OptionErrors> {
+        let mut options = Reader::new(options);
+        leave_to_buildkit(&mut options);
+        refuse_unsupported(&mut options);
+        check_frontend_caps(&mut options);
+        let platforms = options.value("platform", platforms).unwrap_or_default();
+        let value = Self {
+            session,
+            request: options.filled("requestid"),
+            filename: options.value("filename", filename).unwrap_or_else(|| "Dockerfile".to_owned()),
+            target: options.filled("target"),
+            multi_platform: multi_platform(&mut options, platforms.len()),
+            platforms,
+            no_cache: no_cache(&mut options),
+            resolve_mode: options.value("image-resolve-mode", resolve_mode).unwrap_or_default(),
+            cache_imports: cache_imports(&mut options),
+            contexts: Contexts::read(&mut options),
+            epoch: options.value("build-arg:SOURCE_DATE_EPOCH", epoch),
+            sandbox: sandbox(&mut options),
+            cache_namespace: options.filled("build-arg:BUILDKIT_CACHE_MOUNT_NS").unwrap_or_default(),
+            labels: options.group("label:"),
+            build_args: options.group("build-arg:"),
+            unknown: Vec::new(),
+        };
+        options.finish(value).map(|(value, unknown)| Self { unknown, ..value })
+    }
+
+    /// The session that holds the local source `name`.
+    pub fn session_of(&self, name: &str) -> &str {
+        self.contexts.sessions.get(name).unwrap_or(&self.session)
+    }
+}
+
+/// Options on which the daemon or the client acts.
+fn leave_to_buildkit(options: &mut Reader) {
+    const DAEMONS: [&str; 8] = [
+        "source",
+        "cmdline",
+        "attest:sbom",
+        "attest:provenance",
+        "build-arg:BUILDKIT_SYNTAX",
+        "build-arg:BUILDKIT_INLINE_CACHE",
+        "build-arg:BUILDKIT_INLINE_BUILDINFO_ATTRS",
+        "build-arg:BUILDKIT_BUILD_NAME",
+    ];
+    DAEMONS.iter().for_each(|option| options.ignore(option));
+    options.group("vcs:");
+    options.group("input:");
+    options.group("build-arg:BUILDKIT_ATTEST_");
+}
+
+/// Options that would change the build in a way that is not there: better an error than another build.
+fn refuse_unsupported(options: &mut Reader) {
+    const RESOURCES: &str =
+        "resource limits of steps are not set by this frontend; use `ulimit` or `cgroup-parent`";
+    for option in ["memory", "memswap", "cpushares", "cpuperiod", "cpuquota", "cpusetcpus", "cpusetmems"] {
+        options.refuse(option, RESOURCES);
+    }
+    options.refuse("override-copy-image", "removed from BuildKit");
+    refuse_true(options, "build-arg:BUILDKIT_DISABLE_FILEOP", "removed from BuildKit");
+    const EXTRAS: &str = "the SBOM covers the finished filesystem only; contexts and stages are not scanned";
+    refuse_true(options, "build-arg:BUILDKIT_SBOM_SCAN_CONTEXT", EXTRAS);
+    refuse_true(options, "build-arg:BUILDKIT_SBOM_SCAN_STAGE", EXTRAS);
+    options.refuse(
+        "build-arg:BUILDKIT_DOCKERFILE_CHECK",
+        "rules of the Dockerfile linter do not apply to a manifest",
+    );
+    for kind in options.group("attest:").into_keys() {
+        options.fail(
+            &format!("attest:{kind}"),
+            "there is no attestation of this kind; known are `sbom` and `provenance`",
+        );
+    }
+}
+
+fn refuse_true(options: &mut Reader, option: &str, reason: &str) {
+    if options.filled(option).is_some_and(|text| boolean(&text) != Ok(false)) {
+        options.fail(option, reason);
+    }
+}
+
+fn check_frontend_caps(options: &mut Reader) {
+    for cap in list(&options.text("frontend.caps").unwrap_or_default()) {
+        let name = cap.split('+').next().unwrap_or_default();
+        if !FRONTEND_CAPS.contains(&name) {
+            options.fail("frontend.caps", format!("the capability `{name}` is not among this frontend's"));
+        }
+    }
+}
+
+fn filename(text: &str) -> Result<String, String> {
+    let leaves = text.split('/').any(|part| part == "..");
+    match leaves || text.starts_with('/') {
+        true => Err(format!("`{text}` is not a path inside the definition's directory")),
+        false => Ok(text.trim_start_matches("./").to_owned()),
+    }
+}
+
+fn platforms(text: &str) -> Result<Vec<Platform>, String> {
+    let mut platforms = Vec::new();
+    for written in list(text) {
+        let platform = platform(&written)?;
+        if !platforms.contains(&platform) {
+            platforms.push(platform);
+        }
+    }
+    Ok(platforms)
+}
+
+/// A platform; an architecture alone means Linux on it.
+fn platform(written: &str) -> Result<Platform, String> {
+    const LINUX: [&str; 12] = [
+        "amd64", "x86_64", "arm64", "aarch64", "arm", "armhf", "armel", "386", "i386", "riscv64", "ppc64le",
+        "s390x",
+    ];
+    let whole = if LINUX.contains(&written) { format!("linux/{written}") } else { written.to_owned() };
+    whole.parse().map_err(|fault| format!("{fault}; a platform is `os/arch` or `os/arch/variant`"))
+}
+
+fn multi_platform(options: &mut Reader, count: usize) -> Option<bool> {
+    let plain = options.value("multi-platform", boolean);
+    let wanted = options.value("build-arg:BUILDKIT_MULTI_PLATFORM", boolean).or(plain);
+    if wanted == Some(false) && count > 1 {
+        options.fail("multi-platform", format!("false does not go with {count} platforms"));
+    }
+    wanted
+}
+
+fn no_cache(options: &mut Reader) -> NoCache {
+    match options.text("no-cache") {
+        None => NoCache::Nothing,
+        Some(text) if text.is_empty() => NoCache::Everything,
+        Some(text) => NoCache::Of(list(&text)),
+    }
+}
+
+fn resolve_mode(text: &str) -> Result<ResolveMode, String> {
+    match text {
+        "default" => Ok(ResolveMode::Default),
+        "pull" => Ok(ResolveMode::ForcePull),
+        "local" | "preferlocal" => Ok(ResolveMode::PreferLocal),
+        other => Err(format!("`{other}` is not one of `default`, `pull` and `local`")),
+    }
+}
+
+#[derive(Deserialize)]
+struct CacheImportJson {
+    #[serde(rename = "Type", alias = "type")]
+    kind: String,
+    #[serde(rename = "Attrs", alias = "attrs", default)]
+    attrs: Option<BTreeMap<String, String>>,
+}
+
+fn cache_imports(options: &mut Reader) -> Vec<CacheImport> {
+    let parse = |text: &str| serde_json::from_str::<Vec<CacheImportJson>>(text);
+    let mut imports: Vec<CacheImport> = options
+        .value("cache-imports", parse)
+        .unwrap_or_default()
+        .into_iter()
+        .map(|import| CacheImport { kind: import.kind, attrs: import.attrs.unwrap_or_default() })
+        .collect();
+    let legacy = list(&options.text("cache-from").unwrap_or_default());
+    imports.extend(legacy.into_iter().map(|reference| CacheImport {
+        kind: "registry".to_owned(),
+        attrs: BTreeMap::from([("ref".to_owned(), reference)]),
+    }));
+    imports
+}
+
+fn sandbox(options: &mut Reader) -> Sandbox {
+    let plain = options.filled("hostname");
+    Sandbox {
+        extra_hosts: options.value("add-hosts", extra_hosts).unwrap_or_default(),
+        network: options.value("force-network-mode", network).unwrap_or_default(),
+        hostname: options.filled("build-arg:BUILDKIT_SANDBOX_HOSTNAME").or(plain),
+        cgroup_parent: options.filled("cgroup-parent"),
+        shm_size: options.value("shm-size", bytes).filter(|size| *size > 0),
+        ulimits: options.value("ulimit", ulimits).unwrap_or_default(),
+        proxies: proxies(options),
+    }
+}
+
+fn network(text: &str) -> Result<Network, String> {
+    match text {
+        "none" => Ok(Network::None),
+        "host" => Ok(Network::Host),
+        "sandbox" | "default" => Ok(Network::Sandbox),
+        other => Err(format!("`{other}` is not one of `none`, `host` and `sandbox`")),
+    }
+}
+
+fn proxies(options: &mut Reader) -> Proxies {
+    Proxies {
+        http: proxy(options, "HTTP_PROXY"),
+        https: proxy(options, "HTTPS_PROXY"),
+        ftp: proxy(options, "FTP_PROXY"),
+        no: proxy(options, "NO_PROXY"),
+        all: proxy(options, "ALL_PROXY"),
+    }
+}
+
+/// One proxy in either spelling of its name; where both are given, the upper-case one wins.
+fn proxy(options: &mut Reader, name: &str) -> String {
+    let lower = options.text(&format!("build-arg:{}", name.to_lowercase()));
+    let upper = options.text(&format!("build-arg:{name}"));
+    upper.or(lower).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests;

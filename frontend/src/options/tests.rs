@@ -1,0 +1,192 @@
+//! Every row of the option table that is acted on here.
+
+use super::*;
+
+fn read(options: &[(&str, &str)]) -> Result<Options, OptionErrors> {
+    let options = options.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
+    Options::read("session".to_owned(), options)
+}
+
+fn read_well(options: &[(&str, &str)]) -> Options {
+    read(options).unwrap_or_else(|errors| panic!("{options:?}: {errors}"))
+}
+
+fn platform_of(text: &str) -> Platform {
+    text.parse().unwrap()
+}
+
+#[test]
+fn environment_is_split_at_the_first_equals_sign() {
+    let vars = [
+        ("BUILDKIT_FRONTEND_OPT_3", "build-arg:A=b=c"),
+        ("BUILDKIT_FRONTEND_OPT_0", "target=report"),
+        ("BUILDKIT_FRONTEND_OPT_1", "no-cache"),
+        ("BUILDKIT_SESSION_ID", "s1"),
+        ("PATH", "/bin"),
+    ];
+    let options = Options::from_env(vars.map(|(name, text)| (name.into(), text.into()))).unwrap();
+    assert_eq!(options.build_args["A"], "b=c");
+    assert_eq!(options.target.as_deref(), Some("report"));
+    assert_eq!(options.no_cache, NoCache::Everything);
+    assert_eq!(options.session, "s1");
+}
+
+#[test]
+fn nothing_given_means_the_defaults() {
+    let options = read_well(&[]);
+    assert_eq!(options.filename, "Dockerfile");
+    assert_eq!(options.contexts.definition_name(), "dockerfile");
+    assert_eq!(options.contexts.main, MainContext::Local);
+    assert_eq!((options.target, options.request, options.epoch), (None, None, None));
+    assert_eq!((options.no_cache, options.resolve_mode), (NoCache::Nothing, ResolveMode::Default));
+    assert!(options.platforms.is_empty() && options.unknown.is_empty());
+}
+
+#[test]
+fn platforms_are_normalised_and_named_once() {
+    let options = read_well(&[("platform", "linux/arm64/v8, linux/amd64,linux/aarch64,arm")]);
+    assert_eq!(options.platforms, ["linux/arm64", "linux/amd64", "linux/arm/v7"].map(platform_of));
+}
+
+#[test]
+fn multi_platform_can_be_forced_by_option_or_argument() {
+    assert_eq!(read_well(&[("multi-platform", "true")]).multi_platform, Some(true));
+    let both = [("multi-platform", "true"), ("build-arg:BUILDKIT_MULTI_PLATFORM", "0")];
+    assert_eq!(read_well(&both).multi_platform, Some(false));
+}
+
+#[test]
+fn cache_options() {
+    let import = r#"[{"Type":"local","Attrs":{"src":"x"}},{"Type":"gha","Attrs":null}]"#;
+    let options = read_well(&[("cache-imports", import), ("cache-from", "a/b,c")]);
+    let kinds: Vec<&str> = options.cache_imports.iter().map(|one| one.kind.as_str()).collect();
+    assert_eq!(kinds, ["local", "gha", "registry", "registry"]);
+    assert_eq!(options.cache_imports[0].attrs["src"], "x");
+    assert_eq!(options.cache_imports[3].attrs["ref"], "c");
+    assert_eq!(
+        read_well(&[("no-cache", "core,light")]).no_cache,
+        NoCache::Of(vec!["core".into(), "light".into()])
+    );
+    assert_eq!(read_well(&[("image-resolve-mode", "pull")]).resolve_mode, ResolveMode::ForcePull);
+}
+
+#[test]
+fn sandbox_options() {
+    let options = read_well(&[
+        ("add-hosts", "a=1.2.3.4"),
+        ("force-network-mode", "none"),
+        ("hostname", "h"),
+        ("build-arg:BUILDKIT_SANDBOX_HOSTNAME", "i"),
+        ("cgroup-parent", "/x"),
+        ("shm-size", "65536"),
+        ("ulimit", "nofile=10:20"),
+        ("build-arg:http_proxy", "http://low"),
+        ("build-arg:HTTP_PROXY", "http://up"),
+        ("build-arg:no_proxy", "x"),
+        ("build-arg:BUILDKIT_CACHE_MOUNT_NS", "ns"),
+    ]);
+    let sandbox = options.sandbox;
+    assert_eq!(sandbox.extra_hosts.len(), 1);
+    assert_eq!(sandbox.network, Network::None);
+    assert_eq!(sandbox.hostname.as_deref(), Some("i"));
+    assert_eq!(sandbox.cgroup_parent.as_deref(), Some("/x"));
+    assert_eq!(sandbox.shm_size, Some(65536));
+    assert_eq!(sandbox.ulimits.len(), 1);
+    assert_eq!(sandbox.proxies.http, "http://up");
+    assert_eq!(sandbox.proxies.no, "x");
+    assert_eq!(options.cache_namespace, "ns");
+}
+
+#[test]
+fn special_arguments_are_not_arguments_of_the_manifest() {
+    let options = read_well(&[
+        ("build-arg:BUILDKIT_SYNTAX", "x"),
+        ("build-arg:BUILDKIT_INLINE_CACHE", "1"),
+        ("build-arg:SOURCE_DATE_EPOCH", "7"),
+        ("build-arg:BUILDKIT_ATTEST_SBOM", "generator=x"),
+        ("build-arg:APP_PORT", "8080"),
+        ("label:org.x", "y"),
+        ("vcs:revision", "abc"),
+        ("cmdline", "x y"),
+        ("source", "x"),
+    ]);
+    assert_eq!(options.build_args, BTreeMap::from([("APP_PORT".into(), "8080".into())]));
+    assert_eq!(options.labels["org.x"], "y");
+    assert_eq!(options.epoch, Some(7));
+    assert_eq!(options.unknown, Vec::<String>::new());
+}
+
+#[test]
+fn sessions_and_shared_keys_are_kept_by_local_source() {
+    let options = read_well(&[("local-sessionid:context", "s2"), ("sharedkey:localdir:fragments", "k")]);
+    assert_eq!((options.session_of("context"), options.session_of("dockerfile")), ("s2", "session"));
+    assert_eq!(options.contexts.shared_keys["fragments"], "k");
+}
+
+#[test]
+fn a_named_context_for_one_platform_goes_before_the_general_one() {
+    let options = read_well(&[
+        ("context:debian:bookworm", "docker-image://a"),
+        ("context:debian:bookworm::linux/arm64", "docker-image://b"),
+    ]);
+    let found = |platform| options.contexts.lookup("debian:bookworm", platform).cloned();
+    assert_eq!(found("linux/amd64"), Some(NamedContext::Image("a".parse().unwrap())));
+    assert_eq!(found("linux/arm64"), Some(NamedContext::Image("b".parse().unwrap())));
+}
+
+#[test]
+fn the_main_context_may_be_elsewhere() {
+    let main = |text| {
+        read_well(&[("context", text), ("build-arg:BUILDKIT_CONTEXT_KEEP_GIT_DIR", "1")]).contexts.main
+    };
+    let MainContext::Git(git) = main("https://x.org/a.git#v1:sub") else { panic!("a repository") };
+    assert!(git.keep_git_dir && git.reference.as_deref() == Some("v1"));
+    assert_eq!(main("http://buildkit-session/x"), MainContext::Http("http://buildkit-session/x".into()));
+    assert_eq!(main("a name"), MainContext::Local);
+    let renamed = read_well(&[("contextkey", "other"), ("other", "https://x.org/a.tar")]);
+    assert_eq!(renamed.contexts.main, MainContext::Http("https://x.org/a.tar".into()));
+}
+
+#[test]
+fn unknown_options_are_reported_not_dropped() {
+    assert_eq!(read_well(&[("frobnicate", "1")]).unknown, ["frobnicate"]);
+}
+
+#[test]
+fn what_cannot_be_followed_is_refused_by_name() {
+    let table = [
+        ("platform", "linus/amd64"),
+        ("multi-platform", "maybe"),
+        ("image-resolve-mode", "never"),
+        ("cache-imports", "{}"),
+        ("add-hosts", "a"),
+        ("force-network-mode", "bridge"),
+        ("shm-size", "64m"),
+        ("ulimit", "nofile=2:1"),
+        ("filename", "../m.json"),
+        ("filename", "/m.json"),
+        ("build-arg:SOURCE_DATE_EPOCH", "context"),
+        ("memory", "1"),
+        ("cpuquota", "1"),
+        ("override-copy-image", "x"),
+        ("build-arg:BUILDKIT_DISABLE_FILEOP", "1"),
+        ("build-arg:BUILDKIT_SBOM_SCAN_CONTEXT", "true"),
+        ("build-arg:BUILDKIT_SBOM_SCAN_STAGE", "a,b"),
+        ("build-arg:BUILDKIT_DOCKERFILE_CHECK", "skip=all"),
+        ("attest:other", "x"),
+        ("frontend.caps", "moby.buildkit.frontend.telepathy"),
+        ("context", "https://github.com/a/b.git?nope=1"),
+        ("contextsubdir", "../x"),
+        ("context:x", "oci-layout://y"),
+    ];
+    for (option, text) in table {
+        let error = read(&[(option, text)]).expect_err(option).to_string();
+        assert!(error.starts_with(&format!("option `{option}`: ")), "{error}");
+    }
+}
+
+#[test]
+fn all_wrong_options_are_reported_together() {
+    let error = read(&[("platform", "x"), ("shm-size", "y")]).unwrap_err().to_string();
+    assert_eq!(error.lines().count(), 2, "{error}");
+}

@@ -1,0 +1,96 @@
+//! One platform's request to the planner, from the options and from where the files are.
+
+use llb_gen::llb::State;
+use llb_gen::model::Platform;
+use llb_gen::request::{Naming, Request, Tree};
+
+use crate::folder::Folder;
+use crate::named::NamedContexts;
+use crate::opening::Opening;
+use crate::options::Options;
+
+/// What the requests of all platforms share.
+#[derive(Debug)]
+pub struct Common<'b> {
+    /// What was asked for.
+    pub options: &'b Options,
+    /// What the first calls brought.
+    pub opening: &'b Opening,
+    /// Where the catalogue is.
+    pub catalogue: &'b Folder,
+    /// The named contexts.
+    pub contexts: &'b NamedContexts,
+    /// The daemon's own platform.
+    pub own: &'b Platform,
+    /// Whether names say the platform.
+    pub naming: Naming,
+    /// The frontend's own image.
+    pub own_image: Option<&'b State>,
+}
+
+impl Common<'_> {
+    /// The request for one platform.
+    pub fn request(&self, platform: &Platform) -> Request {
+        let options = self.options;
+        let contexts = self.contexts.iter().filter(|((_, of), _)| of == platform);
+        Request {
+            platform: platform.clone(),
+            build_platform: self.own.clone(),
+            naming: self.naming,
+            target: options.target.clone(),
+            build_args: options.build_args.clone(),
+            labels: options.labels.clone(),
+            no_cache: options.no_cache.clone(),
+            epoch: options.epoch,
+            resolve_mode: options.resolve_mode,
+            sandbox: options.sandbox.clone(),
+            cache_namespace: options.cache_namespace.clone(),
+            context: self.context(),
+            catalogue: self.catalogue(),
+            named_contexts: contexts
+                .map(|((name, _), named)| (name.clone(), named.tree(options, name)))
+                .collect(),
+            own_image: self.own_image.cloned(),
+        }
+    }
+
+    fn context(&self) -> Tree {
+        let tree = self.tree(&self.opening.context, "files", "[internal] load build context");
+        match tree {
+            Tree::Local { name, session, hint, title, .. } => {
+                Tree::Local { name, session, hint, title, exclude: self.opening.ignore.clone() }
+            }
+            made => made,
+        }
+    }
+
+    /// The fragments' own files. Ignore files do not apply: they are about the build context.
+    fn catalogue(&self) -> Tree {
+        self.tree(self.catalogue, CATALOGUE_FILES, "[internal] load files of fragments")
+    }
+
+    fn tree(&self, folder: &Folder, purpose: &str, title: &str) -> Tree {
+        match folder {
+            Folder::Made(state) => Tree::State(state.clone()),
+            Folder::Client(name) => Tree::Local {
+                name: name.clone(),
+                session: self.options.session_of(name).to_owned(),
+                hint: hint(self.options, name, purpose),
+                exclude: Vec::new(),
+                title: title.to_owned(),
+            },
+        }
+    }
+}
+
+const CATALOGUE_FILES: &str = "fragments";
+
+/// The transfer key of the fragments' own files, by which their vertex is found in a graph.
+pub fn catalogue_hint(options: &Options, name: &str) -> String {
+    hint(options, name, CATALOGUE_FILES)
+}
+
+/// Every manifest takes other files of the same folder, so each has transfer keys of its own.
+fn hint(options: &Options, name: &str, purpose: &str) -> String {
+    format!("{name}:{purpose}:{}", options.filename)
+}

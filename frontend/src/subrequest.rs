@@ -1,0 +1,127 @@
+//! Questions that a client asks instead of a build (`docker buildx build --call=…`), in the shapes that BuildKit's
+//! `frontend/subrequests` defines: JSON for programs, text for people.
+
+mod describe;
+mod lint;
+mod outline;
+mod sources;
+mod table;
+mod targets;
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+pub use describe::describe;
+pub use lint::lint;
+pub use outline::outline;
+pub use targets::targets;
+
+use crate::failure::Failure;
+use crate::gateway::{BuildResult, ResultRefs};
+
+/// The subrequests that there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Subrequest {
+    /// What can be asked.
+    Describe,
+    /// What can be built.
+    Targets,
+    /// What a target takes: arguments, secrets, ssh agents, cache mounts.
+    Outline,
+    /// What is wrong or doubtful.
+    Lint,
+}
+
+impl Subrequest {
+    /// All of them, in the order in which they are described.
+    pub const ALL: [Self; 4] = [Self::Outline, Self::Targets, Self::Lint, Self::Describe];
+
+    /// The id that the client sends.
+    pub fn id(self) -> &'static str {
+        match self {
+            Self::Describe => "frontend.subrequests.describe",
+            Self::Targets => "frontend.targets",
+            Self::Outline => "frontend.outline",
+            Self::Lint => "frontend.lint",
+        }
+    }
+
+    /// The subrequest of an id.
+    ///
+    /// # Errors
+    /// [`Failure::Subrequest`] for any other id.
+    pub fn from_id(id: &str) -> Result<Self, Failure> {
+        let found = Self::ALL.into_iter().find(|one| one.id() == id);
+        found.ok_or_else(|| Failure::Subrequest(id.to_owned()))
+    }
+}
+
+/// Version of the shapes below: those of BuildKit's own subrequests.
+const VERSION: &str = "1.0.0";
+
+/// An answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    json: Vec<u8>,
+    text: String,
+    status: Option<u8>,
+}
+
+impl Answer {
+    fn new(json: &impl Serialize, text: String) -> Self {
+        let json = serde_json::to_vec_pretty(json).expect("answers hold only strings, numbers and lists");
+        Self { json, text, status: None }
+    }
+
+    /// Sets the exit code of the client.
+    #[must_use]
+    fn with_status(self, status: u8) -> Self {
+        Self { status: Some(status), ..self }
+    }
+
+    /// For programs.
+    pub fn json(&self) -> &[u8] {
+        &self.json
+    }
+
+    /// For people.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The result that carries the answer: no filesystem, only metadata.
+    pub fn into_result(self) -> BuildResult {
+        let mut metadata = BTreeMap::from([
+            ("result.json".to_owned(), self.json),
+            ("result.txt".to_owned(), self.text.into_bytes()),
+            ("version".to_owned(), VERSION.as_bytes().to_vec()),
+        ]);
+        if let Some(status) = self.status {
+            metadata.insert("result.statuscode".to_owned(), status.to_string().into_bytes());
+        }
+        BuildResult { refs: ResultRefs::Single(None), metadata }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_subrequest_is_found_by_its_id_and_no_other() {
+        for one in Subrequest::ALL {
+            assert_eq!(Subrequest::from_id(one.id()).unwrap(), one);
+        }
+        assert!(matches!(Subrequest::from_id("frontend.convertllb"), Err(Failure::Subrequest(_))));
+    }
+
+    #[test]
+    fn an_answer_is_metadata_without_a_filesystem() {
+        let result = Answer::new(&[1], "one\n".into()).with_status(1).into_result();
+        assert_eq!(result.refs, ResultRefs::Single(None));
+        let expected = ["result.json", "result.statuscode", "result.txt", "version"];
+        assert_eq!(result.metadata.keys().collect::<Vec<_>>(), expected);
+        assert_eq!(result.metadata["result.statuscode"], b"1");
+    }
+}

@@ -1,0 +1,1 @@
+//! `add`: downloads and repositories.

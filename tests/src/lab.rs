@@ -1,0 +1,123 @@
+//! The engine and the frontend image, once for each test process.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Condvar, Mutex, OnceLock};
+
+use factory::engine::{Engine, EngineHandle, EngineSpec, Origin};
+use factory::frontend_image::{self, DEV_IMAGE, Platform};
+use factory::progress::for_terminal;
+use factory::site_ca;
+
+use crate::process::run;
+
+/// Builds that run at the same time. More would only wait for one another on a small machine.
+const SLOTS: usize = 3;
+/// Build cache that may stay on an engine of ours between test runs.
+const KEPT_CACHE: &str = "15gb";
+
+/// An engine that answers and has the frontend image.
+#[derive(Debug)]
+pub struct Lab {
+    handle: EngineHandle,
+    workspace: PathBuf,
+    free: Mutex<usize>,
+    freed: Condvar,
+}
+
+impl Lab {
+    /// The lab of this process. The first call brings everything up, which takes minutes on a fresh machine.
+    #[must_use]
+    pub fn get() -> &'static Self {
+        static LAB: OnceLock<Result<Lab, String>> = OnceLock::new();
+        let lab = LAB.get_or_init(Self::open);
+        lab.as_ref().unwrap_or_else(|reason| panic!("the tests have no engine: {reason}"))
+    }
+
+    fn open() -> Result<Self, String> {
+        let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned();
+        let _lock = process_lock();
+        let mut progress = for_terminal();
+        let handle = Engine::ensure(&EngineSpec::from_environment(), progress.as_mut())
+            .map_err(|error| error.full_message())?;
+        frontend_image::ensure(&handle, &workspace, Platform::host(), progress.as_mut())
+            .map_err(|error| error.full_message())?;
+        let lab = Self { handle, workspace, free: Mutex::new(SLOTS), freed: Condvar::new() };
+        lab.prune();
+        Ok(lab)
+    }
+
+    /// Keeps the build cache of an engine of ours at a size. What others made on their own engines is theirs.
+    fn prune(&self) {
+        if matches!(self.handle.origin, Origin::Managed(_)) {
+            let mut command = self.buildx();
+            command.args(["prune", "--force", "--max-used-space", KEPT_CACHE]);
+            let _ = run(command.args(["--filter", "type=regular"])); // only a matter of disk space
+        }
+    }
+
+    /// A docker command for the engine, without arguments yet.
+    #[must_use]
+    pub fn docker(&self) -> Command {
+        self.handle.docker()
+    }
+
+    /// A `docker buildx` command for the engine.
+    #[must_use]
+    pub fn buildx(&self) -> Command {
+        self.handle.buildx()
+    }
+
+    /// The registry that the engine and its clients reach under this name, where there is one.
+    #[must_use]
+    pub fn registry(&self) -> Option<&str> {
+        self.handle.registry.as_deref()
+    }
+
+    /// The checkout that is tested.
+    #[must_use]
+    pub fn workspace(&self) -> &Path {
+        &self.workspace
+    }
+
+    /// The frontend image that is tested.
+    #[must_use]
+    pub fn frontend(&self) -> &'static str {
+        DEV_IMAGE
+    }
+
+    /// The secret that build steps need where a proxy with a certificate authority of its own stands before the
+    /// internet, as buildx takes it.
+    #[must_use]
+    pub fn site_ca_secret(&self) -> Option<String> {
+        site_ca::named_by_environment().map(|file| format!("id={},src={}", site_ca::SECRET_ID, file.display()))
+    }
+
+    /// Waits until a build may start; it may until the slot is dropped.
+    pub(crate) fn slot(&self) -> Slot<'_> {
+        let free = self.free.lock().unwrap();
+        let mut free = self.freed.wait_while(free, |free| *free == 0).unwrap();
+        *free -= 1;
+        Slot(self)
+    }
+}
+
+/// The right to run one build.
+pub(crate) struct Slot<'l>(&'l Lab);
+
+impl Drop for Slot<'_> {
+    fn drop(&mut self) {
+        // A test that failed elsewhere must not take the slots with it.
+        *self.0.free.lock().unwrap_or_else(std::sync::PoisonError::into_inner) += 1;
+        self.0.freed.notify_one();
+    }
+}
+
+/// Test binaries that run at the same time bring the engine up one after another. The lock ends with the file.
+fn process_lock() -> File {
+    let path = std::env::temp_dir().join("factory-tests.lock");
+    let file = File::options().create(true).append(true).open(&path).unwrap();
+    file.lock().unwrap();
+    file
+}
