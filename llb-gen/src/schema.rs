@@ -200,7 +200,7 @@ fn string<T: TextValue>(pattern: Option<String>) -> Schema {
 
 /// `one`, or a list of it.
 pub(crate) fn one_or_list(one: Schema) -> Schema {
-    let list = json_schema!({ "type": "array", "items": one.clone() });
+    let list = json_schema!({ "type": "array", "items": one });
     any_of([one, list])
 }
 
@@ -219,7 +219,7 @@ pub(crate) fn branched(one: &Schema) -> Schema {
 }
 
 /// An object whose members' names are `K`s.
-pub(crate) fn map<K: TextValue>(value: Schema) -> Schema {
+pub(crate) fn map<K: TextValue>(value: &Schema) -> Schema {
     json_schema!({ "type": "object", "propertyNames": string::<K>((!K::PATTERN.is_empty()).then(|| K::PATTERN.to_owned())), "additionalProperties": value })
 }
 

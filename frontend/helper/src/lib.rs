@@ -7,6 +7,7 @@
 
 extern crate alloc;
 
+mod account;
 mod apt;
 mod ca;
 mod capture;
@@ -20,6 +21,8 @@ mod environment;
 mod evidence;
 mod fault;
 mod mountinfo;
+mod nearest;
+mod owners;
 mod private;
 mod reap;
 mod remove;
@@ -69,8 +72,10 @@ fn dispatch(args: Vec<Vec<u8>>, mut env: Environment) -> Result<i32, Fault> {
     let mode = env.remove(MODE_VARIABLE);
     match mode.as_deref() {
         None | Some(b"step") => step::run(args, env),
+        Some(b"account") => account::run(&env),
+        Some(b"owners") => owners::run(&args),
         Some(other) => Err(Fault::own(format!(
-            "{MODE_VARIABLE}: unknown mode \"{}\", expected \"step\"",
+            "{MODE_VARIABLE}: unknown mode \"{}\", expected one of \"step\", \"account\", \"owners\"",
             other.escape_ascii()
         ))),
     }

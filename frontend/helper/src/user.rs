@@ -10,6 +10,11 @@ use rustix::io::Errno;
 use crate::fault::Fault;
 use crate::sys::file;
 
+/// The image's users.
+pub(crate) const PASSWD: &[u8] = b"/etc/passwd";
+/// The image's groups.
+pub(crate) const GROUP: &[u8] = b"/etc/group";
+
 /// Who the command runs as.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Identity {
@@ -29,18 +34,18 @@ impl Identity {
     /// # Errors
     /// A name that the image does not know, or a file that cannot be read.
     pub(crate) fn in_image(spec: &str) -> Result<Self, Fault> {
-        resolve(spec, &database(b"/etc/passwd")?, &database(b"/etc/group")?)
+        resolve(spec, &database(PASSWD)?, &database(GROUP)?)
     }
 }
 
 /// The home directory of user id 0, which engines put into HOME before the helper starts.
 pub(crate) fn root_home() -> Result<Option<Vec<u8>>, Fault> {
-    let passwd = database(b"/etc/passwd")?;
+    let passwd = database(PASSWD)?;
     Ok(records(&passwd).find(|record| record.id() == Some(0)).and_then(|record| record.home()))
 }
 
 /// A user database; one that does not exist is empty.
-fn database(path: &[u8]) -> Result<Vec<u8>, Fault> {
+pub(crate) fn database(path: &[u8]) -> Result<Vec<u8>, Fault> {
     match file::read(path) {
         Ok(text) => Ok(text),
         Err(Errno::NOENT | Errno::NOTDIR) => Ok(Vec::new()),
@@ -85,21 +90,23 @@ fn groups_of(user: &[u8], primary: u32, group: &[u8]) -> Vec<u32> {
 }
 
 /// A number as user and group ids are written. The largest is no id: it means "unchanged" to the kernel.
-fn number(text: &str) -> Option<u32> {
+pub(crate) fn number(text: &str) -> Option<u32> {
     let is_plain = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     text.parse().ok().filter(|&id| is_plain && id != u32::MAX)
 }
 
 /// One line of passwd(5) or group(5), split at its colons.
-struct Record<'a>(Vec<&'a [u8]>);
+pub(crate) struct Record<'a>(Vec<&'a [u8]>);
 
-fn records(text: &[u8]) -> impl Iterator<Item = Record<'_>> {
+/// The lines of passwd(5) or group(5) that are neither empty nor comments.
+pub(crate) fn records(text: &[u8]) -> impl Iterator<Item = Record<'_>> {
     let lines = text.split(|&byte| byte == b'\n').filter(|line| !line.is_empty() && line[0] != b'#');
     lines.map(|line| Record(line.split(|&byte| byte == b':').collect()))
 }
 
 impl<'a> Record<'a> {
-    fn name(&self) -> &'a [u8] {
+    /// The name of the user or group.
+    pub(crate) fn name(&self) -> &'a [u8] {
         self.0[0]
     }
 
@@ -135,8 +142,8 @@ impl<'a> Record<'a> {
 mod tests {
     use super::*;
 
-    const PASSWD: &[u8] = b"root:x:0:0:root:/root:/bin/sh\n# note\napp:x:1000:1001:App:/home/app:/bin/sh\n42:x:7:7::/seven:\nbad\n";
-    const GROUP: &[u8] =
+    const USERS: &[u8] = b"root:x:0:0:root:/root:/bin/sh\n# note\napp:x:1000:1001:App:/home/app:/bin/sh\n42:x:7:7::/seven:\nbad\n";
+    const GROUPS: &[u8] =
         b"root:x:0:\napp:x:1001:\naudio:x:29:app,other\nvideo:x:44:other,app\nten:x:10:apples\n";
 
     fn identity(uid: u32, gid: u32, groups: &[u32], home: Option<&str>) -> Identity {
@@ -156,7 +163,7 @@ mod tests {
             ("42", identity(7, 7, &[7], Some("/seven"))),
             ("0:video", identity(0, 44, &[44], Some("/root"))),
         ] {
-            assert_eq!(resolve(spec, PASSWD, GROUP), Ok(expected), "{spec}");
+            assert_eq!(resolve(spec, USERS, GROUPS), Ok(expected), "{spec}");
         }
     }
 
@@ -175,7 +182,7 @@ mod tests {
             ("4294967295", "user \"4294967295\""),
             ("bad", "user \"bad\""),
         ] {
-            let message = format!("{}", resolve(spec, PASSWD, GROUP).unwrap_err());
+            let message = format!("{}", resolve(spec, USERS, GROUPS).unwrap_err());
             assert!(message.contains(phrase), "{spec}: {message}");
         }
     }

@@ -3,7 +3,7 @@
 use super::{empty_list, unexpected};
 use crate::diagnostic::{Diagnostic, Sink};
 use crate::model::step::{Env, EnvEntry};
-use crate::model::{Check, CommandLine, Config, Healthcheck, LabelKey, Value};
+use crate::model::{Check, CommandLine, Config, Healthcheck, LabelKey, PerPlatform, Value};
 use crate::parse::raw::config::{RawConfig, RawHealthcheck};
 use crate::parse::raw::{RawEnv, RawLabels};
 use crate::text::Located;
@@ -46,6 +46,16 @@ pub(super) fn config(raw: Option<RawConfig>, in_fragment: bool, sink: &mut Sink)
 
 fn healthcheck(raw: RawHealthcheck, sink: &mut Sink) -> Option<Healthcheck> {
     let disabled = raw.disable.as_ref().is_some_and(|disable| *disable.value());
+    let rhythm = [&raw.interval, &raw.timeout, &raw.start_period, &raw.start_interval];
+    let rhythm =
+        rhythm.into_iter().flatten().map(Value::place).chain(raw.retries.as_ref().map(PerPlatform::place));
+    for place in rhythm.filter(|_| disabled) {
+        sink.push(Diagnostic::error(
+            "unexpected-member",
+            place,
+            "a health check that is disabled has no rhythm",
+        ));
+    }
     let fault = |message: &str| {
         Diagnostic::error("healthcheck", &raw.place, message)
             .expecting("one of `exec`, `shell` and `\"disable\": true`")

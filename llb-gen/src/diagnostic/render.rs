@@ -100,7 +100,7 @@ mod tests {
         let place = Place::new(&file, Span::new(3, 8));
         let one =
             Diagnostic::error("unknown-member", &place, "unknown member `ide`").help("did you mean `id`?");
-        let text = excerpts(&[one.clone()]);
+        let text = excerpts(std::slice::from_ref(&one));
         let expected = "error[unknown-member]: unknown member `ide`\n --> m.json:2:2\n  |\n2 |  \"ide\": 1\n  |  ^^^^^\n  = help: did you mean `id`?\n";
         assert_eq!(text, expected);
         assert_eq!(one.to_string(), "m.json:2:2: unknown member `ide` (did you mean `id`?)");

@@ -51,9 +51,7 @@ impl Lowering<'_> {
                 exec.valid_exit_codes(valid_exit_codes.iter().copied())
             }
             Wrapper::Step(spec) => {
-                let argv = [WRAPPER.to_owned()]
-                    .into_iter()
-                    .chain(planned.argv.iter().filter(|arg| *arg != WRAPPER).cloned());
+                let argv = [WRAPPER.to_owned()].into_iter().chain(planned.argv.iter().cloned());
                 self.wrapped(environment(Exec::new(argv)), spec, step, on)?
             }
         };

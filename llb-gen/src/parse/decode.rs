@@ -202,7 +202,7 @@ impl<K: TextValue, V: Decode> Decode for Map<K, V> {
 
     #[cfg(feature = "schema")]
     fn schema(generator: &mut SchemaGenerator) -> Schema {
-        crate::schema::map::<K>(<V as Decode>::schema(generator))
+        crate::schema::map::<K>(&<V as Decode>::schema(generator))
     }
 }
 

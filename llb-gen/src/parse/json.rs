@@ -80,7 +80,8 @@ fn preamble(text: &str) -> usize {
     let mut at = if text.as_bytes().starts_with(BOM) { BOM.len() } else { 0 };
     let mut first = true;
     while let Some(line) = text[at..].split_inclusive('\n').next() {
-        if !(first && line.starts_with("#!")) && !is_directive(line) {
+        let interpreter = first && line.starts_with("#!");
+        if !interpreter && !is_directive(line) {
             break;
         }
         at += line.len();

@@ -1,4 +1,4 @@
-//! `user`: an account, made by the step wrapper itself: no program of the image is needed.
+//! `user`: an account, made by the step wrapper as its own command: no program of the image is needed.
 
 use std::collections::BTreeMap;
 
@@ -9,6 +9,9 @@ use crate::diagnostic::Diagnostics;
 use crate::llb::Network;
 use crate::model::Given;
 use crate::model::step::CreateUser;
+
+/// The mode of the wrapper that makes accounts. As an argument it is only for people who read the name of the process.
+const MODE: &str = "account";
 
 /// What the wrapper is told about the account, in the variable `FACTORY_ACCOUNT`.
 #[derive(serde::Serialize)]
@@ -47,12 +50,14 @@ pub(super) fn plan(user: &CreateUser, here: &Here<'_>) -> Result<PlannedAction, 
         system: *user.system.get(scope)?,
     };
     let json = serde_json::to_string(&account).expect("strings and numbers always serialise");
-    let mut exec = wrapped(vec![WRAPPER.to_owned()], here);
+    let name = account.name.or(account.group).unwrap_or_default();
+    let mut exec = wrapped(vec![WRAPPER.to_owned(), MODE.to_owned(), name], here);
     exec.network = Some(Network::None);
     if let Wrapper::Step(spec) = &mut exec.wrapper {
         spec.cwd = None;
-        spec.env = BTreeMap::new();
+        // For the wrapper as the step's command; the wrapper round it stays in its own mode.
+        let mode = ("FACTORY_MODE".to_owned(), MODE.to_owned());
+        spec.env = BTreeMap::from([mode, ("FACTORY_ACCOUNT".to_owned(), json)]);
     }
-    exec.env = vec![("FACTORY_MODE".to_owned(), "account".to_owned()), ("FACTORY_ACCOUNT".to_owned(), json)];
     Ok(PlannedAction::Exec(Box::new(exec)))
 }

@@ -22,7 +22,8 @@ pub(crate) fn files() -> Vec<(&'static str, String)> {
         "fragments/runtime/0.10.0/fragment.json",
         "fragments/server/1.2.0-rc.1/fragment.json",
     ];
-    let read = |path: &str| std::fs::read_to_string(fixtures().join("catalogue").join(path)).unwrap();
+    let read =
+        |path: &str| std::fs::read_to_string(fixtures().join("catalogue").join(path)).expect("a fixture");
     paths.into_iter().map(|path| (path, read(path))).collect()
 }
 
@@ -49,7 +50,7 @@ pub(crate) fn everything() -> (Product, Warnings) {
 
 /// The steps of `fixtures/valid/step.cases`, one a line.
 pub(crate) fn valid_steps() -> Vec<String> {
-    let text = std::fs::read_to_string(fixtures().join("valid/step.cases")).unwrap();
+    let text = std::fs::read_to_string(fixtures().join("valid/step.cases")).expect("a fixture");
     text.lines().map(str::to_owned).collect()
 }
 

@@ -236,11 +236,16 @@ fn uv_installs_into_the_same_places() {
 #[test]
 fn accounts_are_the_wrapper_s_own_work() {
     let exec = run(r#""user": {"name": "app", "uid": 1000, "home": "/srv/app"}"#);
-    assert_eq!(args(&exec), ["/.factory/run"]);
-    assert_eq!(env(&exec, "FACTORY_MODE"), Some("account"));
-    let account: serde_json::Value = serde_json::from_str(env(&exec, "FACTORY_ACCOUNT").unwrap()).unwrap();
+    assert_eq!(args(&exec), ["/.factory/run", "/.factory/run", "account", "app"]);
+    assert_eq!(env(&exec, "FACTORY_MODE"), None, "the wrapper round it keeps times and evidence");
+    let spec = spec(&exec);
+    assert_eq!((&spec["env"]["FACTORY_MODE"], &spec["epoch"]), (&json!("account"), &json!(315_532_800)));
+    let account: serde_json::Value =
+        serde_json::from_str(spec["env"]["FACTORY_ACCOUNT"].as_str().unwrap()).unwrap();
     assert_eq!(account, json!({"name": "app", "uid": 1000, "home": "/srv/app"}));
     assert_eq!(exec.network, pb::NetMode::None as i32);
+    let group = run(r#""user": {"group": "data", "gid": 70}"#);
+    assert_eq!(*args(&group).last().unwrap(), "data");
 }
 
 #[test]

@@ -13,6 +13,8 @@ use crate::nearest::nearest;
 
 /// The field of the primary group in passwd(5).
 const PRIMARY_GROUP: usize = 3;
+/// A password field that refers to the shadow file.
+const IN_SHADOW: &str = "x";
 /// The field of the home folder there.
 const HOME: usize = 5;
 /// The field of the login shell there.
@@ -79,7 +81,7 @@ impl Deciding<'_> {
             true => format!("group \"{}\" has gid {} now", wish.name, group.gid),
             false => format!("group \"{}\" is there already with gid {}", wish.name, group.gid),
         };
-        self.make_group(wish, &group);
+        self.make_group(wish, &group, IN_SHADOW);
         Some(Decision { notes: [note].into(), owner: None })
     }
 
@@ -95,7 +97,9 @@ impl Deciding<'_> {
         if !self.refusals.is_empty() {
             return None;
         }
-        self.make_group(group_wish, &group);
+        let is_own = group_wish.name == wish.name && group_wish.gid.is_none();
+        let group_password = if is_own { password(&self.accounts.gshadow) } else { IN_SHADOW };
+        self.make_group(group_wish, &group, group_password);
         self.make_user(wish, uid, group.gid, day);
         for (file, line) in [&mut self.accounts.subuid, &mut self.accounts.subgid].into_iter().zip(blocks) {
             if let (Some(table), Some((start, count))) = (file, line) {
@@ -216,12 +220,12 @@ impl Deciding<'_> {
         })
     }
 
-    fn make_group(&mut self, wish: &GroupWish, group: &Group) {
+    fn make_group(&mut self, wish: &GroupWish, group: &Group, password: &str) {
         if !group.is_new {
             return;
         }
         let Accounts { group: groups, gshadow, .. } = &mut *self.accounts;
-        groups.append(&[&wish.name, password(gshadow), &group.gid.to_string(), ""]);
+        groups.append(&[&wish.name, password, &group.gid.to_string(), ""]);
         if let Some(gshadow) = gshadow.as_mut().filter(|gshadow| gshadow.named(&wish.name).is_none()) {
             gshadow.append(&[&wish.name, "!", "", ""]);
         }
@@ -245,9 +249,10 @@ impl Deciding<'_> {
     }
 }
 
-/// What the password's field says: look into the shadow file, or that no password fits.
+/// What `useradd` writes for a password: look into the shadow file, or, without one, that no password fits. `groupadd`
+/// always writes the first.
 fn password(shadow: &Option<Table>) -> &'static str {
-    if shadow.is_some() { "x" } else { "!" }
+    if shadow.is_some() { IN_SHADOW } else { "!" }
 }
 
 /// The passwords of system accounts do not age.
@@ -274,9 +279,11 @@ fn differences(known: &Record<'_>, wish: &UserWish, group: &GroupWish, groups: &
         compare("gid", known.text(PRIMARY_GROUP), gid.to_string());
     }
     let primary = known.number(PRIMARY_GROUP);
-    let primary = primary.and_then(|gid| groups.numbered(gid)).map(|record| record.text(0));
-    let primary = primary.unwrap_or_else(|| format!("{} (without a name)", known.text(PRIMARY_GROUP)));
-    compare("group", primary, group.name.clone());
+    if groups.named(&group.name).is_none_or(|record| record.number(NUMBER) != primary) {
+        let name = primary.and_then(|gid| groups.numbered(gid)).map(|record| record.text(0));
+        let name = name.unwrap_or_else(|| format!("{} (without a name)", known.text(PRIMARY_GROUP)));
+        compare("group", name, group.name.clone());
+    }
     compare("home", known.text(HOME), wish.home.clone());
     compare("shell", known.text(SHELL), wish.shell.clone());
     let lists = |name: &String| groups.named(name).is_none_or(|record| record.lists(&wish.name));
@@ -286,5 +293,4 @@ fn differences(known: &Record<'_>, wish: &UserWish, group: &GroupWish, groups: &
 }
 
 #[cfg(test)]
-#[path = "decide_tests.rs"]
 mod tests;

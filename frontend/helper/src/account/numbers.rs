@@ -102,8 +102,7 @@ mod tests {
 
     #[test]
     fn blocks_go_to_the_first_gap_that_holds_them() {
-        let blocks =
-            |count| Blocks { range: Range { first: 100_000, last: 600_100_000 }, count };
+        let blocks = |count| Blocks { range: Range { first: 100_000, last: 600_100_000 }, count };
         for (count, used, expected) in [
             (65536, &[][..], Some(100_000)),
             (65536, &[(100_000, 65536)], Some(165_536)),

@@ -112,7 +112,11 @@ impl Members {
                 return Err(format!("\"{member}\" belongs to a user: \"name\" is missing"));
             }
         }
-        self.name.iter().chain(&self.group).chain(self.groups.iter().flatten()).try_for_each(|name| check_name(name))?;
+        self.name
+            .iter()
+            .chain(&self.group)
+            .chain(self.groups.iter().flatten())
+            .try_for_each(|name| check_name(name))?;
         let numbers = [("uid", self.uid), ("gid", self.gid)];
         if let Some((member, _)) = numbers.iter().find(|(_, id)| *id == Some(u32::MAX)) {
             return Err(format!("\"{member}\": {} is no number of an account", u32::MAX));
@@ -153,7 +157,9 @@ fn check_name(name: &str) -> Result<(), String> {
 fn check_path(member: &str, path: &AbsolutePath) -> Result<(), String> {
     let text = String::from_utf8_lossy(path.as_bytes());
     match text.chars().find(|&c| c == ':' || c.is_control()) {
-        Some(wrong) => Err(format!("\"{member}\": {text:?} holds {wrong:?}, which account files cannot hold")),
+        Some(wrong) => {
+            Err(format!("\"{member}\": {text:?} holds {wrong:?}, which account files cannot hold"))
+        }
         None => Ok(()),
     }
 }
@@ -176,7 +182,10 @@ mod tests {
     fn a_name_alone_is_enough() {
         let wishes = parse(r#"{"name":"app"}"#).unwrap();
         let user = wishes.user.unwrap();
-        assert_eq!((user.home.as_str(), user.shell.as_str(), user.create_home), ("/home/app", "/bin/sh", true));
+        assert_eq!(
+            (user.home.as_str(), user.shell.as_str(), user.create_home),
+            ("/home/app", "/bin/sh", true)
+        );
         assert_eq!(wishes.group, GroupWish { name: "app".into(), gid: None });
         let user = parse(r#"{"name":"app","system":true}"#).unwrap().user.unwrap();
         assert_eq!((user.shell.as_str(), user.create_home), ("/usr/sbin/nologin", false));
