@@ -47,11 +47,52 @@ impl Platform {
         }
     }
 
-    fn triple(self) -> &'static str {
+    fn triple(self, libc: Libc) -> String {
+        let architecture = match self {
+            Self::Amd64 => "x86_64",
+            Self::Arm64 => "aarch64",
+        };
+        format!("{architecture}-unknown-linux-{}", libc.as_str())
+    }
+}
+
+/// The C library that a program is linked with, always statically.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Libc {
+    /// glibc, which every machine with a C compiler has.
+    Gnu,
+    /// musl, which comes with Rust and makes the frontend a third smaller. `.cargo/config.toml` says how it is linked.
+    Musl,
+}
+
+impl Libc {
+    fn as_str(self) -> &'static str {
         match self {
-            Self::Amd64 => "x86_64-unknown-linux-gnu",
-            Self::Arm64 => "aarch64-unknown-linux-gnu",
+            Self::Gnu => "gnu",
+            Self::Musl => "musl",
         }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Gnu => "glibc",
+            Self::Musl => "musl",
+        }
+    }
+
+    /// musl where this machine's Rust has it for `platform`, or where rustup brings it soon.
+    fn of_frontend(workspace: &Path, platform: Platform) -> Self {
+        const SOON: Duration = Duration::from_secs(60);
+        let target = platform.triple(Self::Musl);
+        let rustup = |arguments: &[&str]| {
+            find_program("rustup")?;
+            let mut command = Command::new("rustup");
+            command.arg("target").args(arguments).current_dir(workspace);
+            capture(command, SOON).ok().filter(|out| out.ok)
+        };
+        let installed = rustup(&["list", "--installed"])
+            .is_some_and(|out| out.stdout.lines().any(|line| line.trim() == target));
+        if installed || rustup(&["add", &target]).is_some() { Self::Musl } else { Self::Gnu }
     }
 }
 
@@ -98,8 +139,7 @@ pub fn ensure(
     if find_program("cargo").is_none() {
         return from_source(handle, workspace, platform, progress);
     }
-    let programs = compile(workspace, platform, progress)?;
-    let folder = stage(&programs)?;
+    let folder = compile(workspace, platform, progress)?;
     let digest = programs_digest(&folder, &workspace.join("Dockerfile.frontend"), platform)?;
     if label(handle)?.as_deref() == Some(digest.as_str()) {
         return Ok(Outcome::Present);
@@ -153,34 +193,47 @@ fn run(command: Command, what: &str, progress: &mut dyn Progress) -> Result<()> 
     run_logged(command, what, progress).map_err(|e| Error::FrontendImage(e.full_message()))
 }
 
-/// Compiles both programs and returns the folder that has them.
+/// Compiles both programs and returns the folder that has them and nothing else.
 fn compile(workspace: &Path, platform: Platform, progress: &mut dyn Progress) -> Result<PathBuf> {
-    progress
-        .begin(&format!("compile the frontend for {} (the first time takes a minute)", platform.as_str()));
-    for package in PROGRAMS {
-        let command = cargo_build(workspace, platform, package);
+    let libc = Libc::of_frontend(workspace, platform);
+    progress.begin(&format!(
+        "compile the frontend for {} with {} (the first time takes a minute)",
+        platform.as_str(),
+        libc.name()
+    ));
+    let target = target_folder(workspace)?;
+    let mut programs = Vec::new();
+    // The helper has no C library at all, whatever its target is called.
+    for (package, libc) in PROGRAMS.into_iter().zip([libc, Libc::Gnu]) {
+        let command = cargo_build(workspace, platform, libc, package);
         run(command, &format!("cargo build of the {package}"), progress)?;
+        programs.push(target.join(platform.triple(libc)).join("image").join(package));
     }
     progress.done("compiled");
-    Ok(target_folder(workspace)?.join(platform.triple()).join("image"))
+    stage(&programs, &target.join("frontend-image").join(platform.as_str()))
 }
 
 /// One package at a time: the helper has no standard library, and cargo would unite the features of both.
 ///
 /// The flags are given for the target alone: procedural macros are dynamic libraries and must not see them. A global
 /// `RUSTFLAGS` would take precedence, so it is taken away.
-fn cargo_build(workspace: &Path, platform: Platform, package: &str) -> Command {
+fn cargo_build(workspace: &Path, platform: Platform, libc: Libc, package: &str) -> Command {
+    let triple = platform.triple(libc);
     let mut command = Command::new("cargo");
-    command.args(["build", "--profile", "image", "--target", platform.triple()]);
+    command.args(["build", "--profile", "image", "--target", &triple]);
     command.args(["--package", package]).current_dir(workspace);
     for variable in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_TARGET"] {
         command.env_remove(variable);
     }
-    let variable = platform.triple().to_uppercase().replace('-', "_");
-    command.env(format!("CARGO_TARGET_{variable}_RUSTFLAGS"), "-C target-feature=+crt-static");
+    let variable = format!("CARGO_TARGET_{}", triple.to_uppercase().replace('-', "_"));
+    if libc == Libc::Musl {
+        // The workspace's own configuration says the rest.
+        command.env_remove(format!("{variable}_RUSTFLAGS")).env_remove(format!("{variable}_LINKER"));
+        return command;
+    }
+    command.env(format!("{variable}_RUSTFLAGS"), "-C target-feature=+crt-static");
     if platform != Platform::host() {
-        let linker = platform.triple().replace("-unknown", "") + "-gcc";
-        command.env(format!("CARGO_TARGET_{variable}_LINKER"), linker);
+        command.env(format!("{variable}_LINKER"), triple.replace("-unknown", "") + "-gcc");
     }
     command
 }
@@ -199,19 +252,18 @@ fn target_folder(workspace: &Path) -> Result<PathBuf> {
 /// The two programs of the image: their packages, and their names in it.
 const PROGRAMS: [&str; 2] = ["frontend", "helper"];
 
-/// Copies the programs, dated, to a folder that holds nothing else, beside where cargo leaves them.
-fn stage(programs: &Path) -> Result<PathBuf> {
-    let folder = programs.join("frontend-image");
+/// Copies the programs, dated, to a folder that holds nothing else.
+fn stage(programs: &[PathBuf], folder: &Path) -> Result<PathBuf> {
     let problem = |e: std::io::Error| Error::FrontendImage(format!("cannot fill {}: {e}", folder.display()));
-    fs::create_dir_all(&folder).map_err(problem)?;
-    for name in PROGRAMS {
+    fs::create_dir_all(folder).map_err(problem)?;
+    for (program, name) in programs.iter().zip(PROGRAMS) {
         let temporary = folder.join(format!(".{name}.{}", std::process::id()));
-        fs::copy(programs.join(name), &temporary).map_err(problem)?;
+        fs::copy(program, &temporary).map_err(problem)?;
         let file = fs::File::options().append(true).open(&temporary).map_err(problem)?;
         file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(EPOCH)).map_err(problem)?;
         fs::rename(&temporary, folder.join(name)).map_err(problem)?;
     }
-    Ok(folder)
+    Ok(folder.to_path_buf())
 }
 
 /// A digest over everything that decides about the image.
@@ -243,11 +295,23 @@ mod tests {
 
     #[test]
     fn flags_reach_the_target_and_nothing_else() {
-        let command = cargo_build(Path::new("/w"), Platform::Amd64, "helper");
-        let value = |name: &str| command.get_envs().find(|(k, _)| *k == name).map(|(_, v)| v);
-        let flags = value("CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUSTFLAGS").unwrap();
-        assert_eq!(flags, Some("-C target-feature=+crt-static".as_ref()));
-        assert_eq!(value("RUSTFLAGS"), Some(None), "a global RUSTFLAGS would win over the target's");
+        let value = |libc, name: &str| {
+            let command = cargo_build(Path::new("/w"), Platform::Amd64, libc, "helper");
+            let values =
+                command.get_envs().map(|(name, value)| (name.to_owned(), value.map(ToOwned::to_owned)));
+            values.into_iter().find(|(known, _)| known == name).map(|(_, value)| value)
+        };
+        let flags = value(Libc::Gnu, "CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUSTFLAGS").unwrap();
+        assert_eq!(flags, Some("-C target-feature=+crt-static".into()));
+        for libc in [Libc::Gnu, Libc::Musl] {
+            assert_eq!(
+                value(libc, "RUSTFLAGS"),
+                Some(None),
+                "a global RUSTFLAGS would win over the target's"
+            );
+        }
+        let of_musl = value(Libc::Musl, "CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_RUSTFLAGS");
+        assert_eq!(of_musl, Some(None), "it would win over the workspace's configuration");
     }
 
     #[test]

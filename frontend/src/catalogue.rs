@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::future::{join, join_all};
 use llb_gen::check::{CatalogueEntry, FileState};
 use llb_gen::diagnostic::Diagnostic;
+use llb_gen::ordered::ordered;
 use llb_gen::text::SourceFile;
 
 use crate::failure::Failure;
@@ -76,7 +77,7 @@ async fn neighbours(
     if missing.is_empty() {
         return Ok(BTreeMap::new());
     }
-    let patterns: BTreeSet<String> = missing.iter().flat_map(|entry| patterns(entry)).collect();
+    let patterns: BTreeSet<String> = ordered(missing.iter().flat_map(|entry| patterns(entry)));
     let patterns: Vec<String> = patterns.into_iter().collect();
     let source =
         folder::control_files(options, folder, &patterns, "neighbours", "[internal] look for similar names");

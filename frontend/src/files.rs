@@ -1,6 +1,9 @@
 //! Reads small text files of a filesystem: manifests, templates, fragments, ignore files.
 
-use futures_util::future::join_all;
+use std::future::ready;
+use std::pin::pin;
+
+use futures_util::future::{Either, join_all, select};
 
 use crate::gateway::{FileKind, Gateway, Ref};
 use crate::status::Status;
@@ -19,22 +22,27 @@ pub enum Content {
     Unreadable(String),
 }
 
-/// Reads one file. It is looked at first: opening a pipe would block the daemon for ever, and a file of any size
-/// would be held in memory twice.
+/// Reads one file. It is looked at and read at the same time, and what the look says goes first: the bytes are waited
+/// for only where they are those of a regular file of bearable size. The daemon would open a pipe and never answer.
 ///
 /// # Errors
 /// Whatever else than a missing file keeps BuildKit from reading.
 pub async fn read(gateway: &impl Gateway, reference: Option<&Ref>, path: &str) -> Result<Content, Status> {
     let Some(reference) = reference else { return Ok(Content::Missing) };
-    let stat = match gateway.stat_file(reference, path).await {
-        Ok(stat) => stat,
-        Err(status) if status.is_missing_file() => return Ok(Content::Missing),
-        Err(status) => return Err(status),
+    let stat = pin!(gateway.stat_file(reference, path));
+    let bytes = pin!(gateway.read_file(reference, path, MAX_FILE));
+    let (stat, bytes) = match select(stat, bytes).await {
+        Either::Left((stat, bytes)) => (stat, Either::Left(bytes)),
+        Either::Right((bytes, stat)) => (stat.await, Either::Right(ready(bytes))),
     };
-    if let Some(reason) = refusal(stat.kind, stat.size) {
-        return Ok(Content::Unreadable(reason));
+    match stat {
+        Ok(stat) => match refusal(stat.kind, stat.size) {
+            Some(reason) => Ok(Content::Unreadable(reason)),
+            None => bytes.await.map(Content::File),
+        },
+        Err(status) if status.is_missing_file() => Ok(Content::Missing),
+        Err(status) => Err(status),
     }
-    gateway.read_file(reference, path, MAX_FILE).await.map(Content::File)
 }
 
 /// Reads several files at once, in their order.

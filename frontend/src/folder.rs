@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use bollard_buildkit_proto::pb;
 use llb_gen::llb::source::Http;
-use llb_gen::llb::{Copy, FileOp, Graph, Meta, OpDigest, State};
+use llb_gen::llb::{Copy, FileOp, Graph, Meta, OpDigest, Resources, State};
+use llb_gen::ordered::ordered;
 use prost::Message as _;
 
 use crate::gateway::{CacheImport, Gateway, Ref, SolveRequest};
@@ -87,7 +88,7 @@ impl Source {
         let digest = OpDigest::of(op).to_string();
         let input = pb::Input { digest: digest.clone(), index: 0 };
         let terminal = pb::Op { inputs: vec![input], ..Default::default() }.encode_to_vec();
-        let metadata = BTreeMap::from([
+        let metadata = ordered([
             (digest.clone(), definition.metadata.get(&digest).cloned().unwrap_or_default()),
             (OpDigest::of(&terminal).to_string(), pb::OpMetadata::default()),
         ]);
@@ -110,7 +111,7 @@ impl Source {
     /// # Errors
     /// BuildKit's own.
     pub async fn solve(&self, gateway: &impl Gateway) -> Result<Option<Ref>, Status> {
-        solve(gateway, self.definition.clone(), &[]).await
+        solve(gateway, self.definition.clone(), BTreeMap::new(), &[]).await
     }
 }
 
@@ -132,12 +133,14 @@ fn is_local_source(op: &[u8], name: &str, hint: &str) -> bool {
 pub async fn solve(
     gateway: &impl Gateway,
     definition: pb::Definition,
+    resources: BTreeMap<String, Resources>,
     cache_imports: &[CacheImport],
 ) -> Result<Option<Ref>, Status> {
     if definition.def.is_empty() {
         return Ok(None);
     }
-    let request = SolveRequest { definition, cache_imports: cache_imports.to_vec(), evaluate: false };
+    let request =
+        SolveRequest { definition, resources, cache_imports: cache_imports.to_vec(), evaluate: false };
     gateway.solve(request).await
 }
 

@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 
 use bollard_buildkit_proto::pb;
+use llb_gen::llb::Resources;
 
 use crate::status::Status;
 
@@ -56,6 +57,8 @@ pub struct CacheImport {
 pub struct SolveRequest {
     /// What to solve.
     pub definition: pb::Definition,
+    /// Limits of its execs, by the digests of their ops.
+    pub resources: BTreeMap<String, Resources>,
     /// Remote caches that may hold parts of it.
     pub cache_imports: Vec<CacheImport>,
     /// Whether to build it before answering.

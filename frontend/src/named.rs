@@ -7,6 +7,7 @@ use llb_gen::llb::source::{Image, Local, OciLayout};
 use llb_gen::llb::{Copy, FileOp, Meta, State};
 use llb_gen::model::step::{Action, MountSource, Origin, Step};
 use llb_gen::model::{Digest, ImageRef, Platform, Product, Value};
+use llb_gen::ordered::ordered;
 use llb_gen::request::Tree;
 use serde::Deserialize;
 
@@ -100,7 +101,7 @@ impl<G: Gateway> Resolver<'_, G> {
     /// The names that the client gave, without platforms.
     fn names(&self) -> BTreeSet<String> {
         let bare = |name: &String| name.split("::").next().unwrap_or_default().to_owned();
-        self.options.contexts.named.keys().map(bare).collect()
+        ordered(self.options.contexts.named.keys().map(bare))
     }
 
     async fn context(
@@ -256,7 +257,7 @@ fn named_in_steps(product: &Product) -> BTreeSet<String> {
     let steps = fragments.flat_map(|fragment| {
         fragment.steps.iter().chain(fragment.stages.iter().flat_map(|stage| &stage.steps))
     });
-    steps.flat_map(origins).flat_map(Value::literals).filter_map(|(origin, _)| named(origin)).collect()
+    ordered(steps.flat_map(origins).flat_map(Value::literals).filter_map(|(origin, _)| named(origin)))
 }
 
 fn origins(step: &Step) -> Vec<&Value<Origin>> {

@@ -12,8 +12,9 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 
 use llb_gen::llb::source::ResolveMode;
-use llb_gen::llb::{Network, Proxies};
+use llb_gen::llb::{Network, Proxies, Resources};
 use llb_gen::model::Platform;
+use llb_gen::ordered::ordered;
 use llb_gen::request::{NoCache, Sandbox};
 use serde::Deserialize;
 
@@ -23,7 +24,7 @@ pub use reader::{OptionError, OptionErrors};
 
 use crate::gateway::CacheImport;
 use reader::Reader;
-use value::{boolean, bytes, epoch, extra_hosts, list, ulimits};
+use value::{boolean, bytes, cpuset, epoch, extra_hosts, list, positive, positive_or_unlimited, ulimits};
 
 /// Frontend capabilities that a client may demand and that this frontend has.
 pub const FRONTEND_CAPS: [&str; 4] = [
@@ -147,11 +148,6 @@ fn leave_to_buildkit(options: &mut Reader) {
 
 /// Options that would change the build in a way that is not there: better an error than another build.
 fn refuse_unsupported(options: &mut Reader) {
-    const RESOURCES: &str =
-        "resource limits of steps are not set by this frontend; use `ulimit` or `cgroup-parent`";
-    for option in ["memory", "memswap", "cpushares", "cpuperiod", "cpuquota", "cpusetcpus", "cpusetmems"] {
-        options.refuse(option, RESOURCES);
-    }
     options.refuse("override-copy-image", "removed from BuildKit");
     refuse_true(options, "build-arg:BUILDKIT_DISABLE_FILEOP", "removed from BuildKit");
     const EXTRAS: &str = "the SBOM covers the finished filesystem only; contexts and stages are not scanned";
@@ -258,7 +254,7 @@ fn cache_imports(options: &mut Reader) -> Vec<CacheImport> {
     let legacy = list(&options.text("cache-from").unwrap_or_default());
     imports.extend(legacy.into_iter().map(|reference| CacheImport {
         kind: "registry".to_owned(),
-        attrs: BTreeMap::from([("ref".to_owned(), reference)]),
+        attrs: ordered([("ref".to_owned(), reference)]),
     }));
     imports
 }
@@ -272,7 +268,21 @@ fn sandbox(options: &mut Reader) -> Sandbox {
         cgroup_parent: options.filled("cgroup-parent"),
         shm_size: options.value("shm-size", bytes).filter(|size| *size > 0),
         ulimits: options.value("ulimit", ulimits).unwrap_or_default(),
+        resources: resources(options),
         proxies: proxies(options),
+    }
+}
+
+/// What each step may use, by itself.
+fn resources(options: &mut Reader) -> Resources {
+    Resources {
+        memory: options.value("memory", positive).unwrap_or_default(),
+        memory_swap: options.value("memswap", positive_or_unlimited).unwrap_or_default(),
+        cpu_shares: options.value("cpushares", positive).unwrap_or_default(),
+        cpu_period: options.value("cpuperiod", positive).unwrap_or_default(),
+        cpu_quota: options.value("cpuquota", positive).unwrap_or_default(),
+        cpuset_cpus: options.value("cpusetcpus", cpuset).unwrap_or_default(),
+        cpuset_mems: options.value("cpusetmems", cpuset).unwrap_or_default(),
     }
 }
 

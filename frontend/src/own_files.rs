@@ -40,37 +40,62 @@ pub async fn check<G: Gateway>(
     catalogue: &Catalogue,
     platforms: &[Named<'_>],
 ) -> Result<Vec<Diagnostic>, Status> {
-    let mut files: BTreeMap<String, Vec<&OwnFile>> = BTreeMap::new();
-    let mut sources: BTreeMap<String, Source> = BTreeMap::new();
+    let mut transfers: BTreeMap<String, (Holder<'_>, Vec<&OwnFile>)> = BTreeMap::new();
     for platform in platforms {
-        let Some(source) = source(options, catalogue, platform.definition) else { continue };
-        let named = files.entry(source.vertex().to_owned()).or_default();
-        sources.insert(source.vertex().to_owned(), source);
+        let Some(holder) = holder(options, catalogue, platform.definition) else { continue };
+        let (_, named) = transfers.entry(holder.key().to_owned()).or_insert_with(|| (holder, Vec::new()));
         for file in &platform.files {
             if !named.iter().any(|known| known.path == file.path && known.place == file.place) {
                 named.push(file);
             }
         }
     }
-    let checks = sources.iter().map(|(vertex, source)| check_source(gateway, source, &files[vertex]));
+    let checks = transfers.values().map(|(holder, files)| check_holder(gateway, holder, files));
     let found = join_all(checks).await.into_iter().collect::<Result<Vec<_>, Status>>()?;
     Ok(found.into_iter().flatten().collect())
 }
 
-/// What holds the files: a catalogue by itself, or the client's files that the build itself will transfer.
-fn source(options: &Options, catalogue: &Catalogue, definition: &pb::Definition) -> Option<Source> {
-    match &catalogue.folder {
-        Folder::Made(state) => Some(Source::of(state)),
-        Folder::Client(name) => Source::within(definition, name, &catalogue_hint(options, name)),
+/// What holds the files.
+enum Holder<'c> {
+    /// A catalogue by itself, which the fragments were read from already.
+    Catalogue(&'c Ref),
+    /// The client's files that the build itself will transfer.
+    Transfer(Source),
+}
+
+impl Holder<'_> {
+    /// What tells one transfer from another.
+    fn key(&self) -> &str {
+        match self {
+            Self::Catalogue(reference) => reference.id(),
+            Self::Transfer(source) => source.vertex(),
+        }
     }
 }
 
-async fn check_source<G: Gateway>(
+fn holder<'c>(
+    options: &Options,
+    catalogue: &'c Catalogue,
+    definition: &pb::Definition,
+) -> Option<Holder<'c>> {
+    match &catalogue.folder {
+        Folder::Made(_) => catalogue.reference.as_ref().map(Holder::Catalogue),
+        Folder::Client(name) => {
+            Source::within(definition, name, &catalogue_hint(options, name)).map(Holder::Transfer)
+        }
+    }
+}
+
+async fn check_holder<G: Gateway>(
     gateway: &G,
-    source: &Source,
+    holder: &Holder<'_>,
     files: &[&OwnFile],
 ) -> Result<Vec<Diagnostic>, Status> {
-    let Some(reference) = source.solve(gateway).await? else { return Ok(Vec::new()) };
+    let solved = match holder {
+        Holder::Catalogue(reference) => Some((*reference).clone()),
+        Holder::Transfer(source) => source.solve(gateway).await?,
+    };
+    let Some(reference) = solved else { return Ok(Vec::new()) };
     let mut folders = Folders { gateway, reference: &reference, known: BTreeMap::new() };
     folders.list(files.iter().flat_map(|file| parents(file)).collect()).await?;
     let mut found = Vec::new();
@@ -153,6 +178,8 @@ async fn walk<G: Gateway>(
                 way.at.pop();
                 ways.push(way);
             }
+            // Any number of folders: what matches is for the copy to find, which never leaves what was transferred.
+            part if part.contains("**") => {}
             part => match step(folders, path, &way, part).await? {
                 Ok(next) => ways.extend(next),
                 Err(fault) => return Ok(Err(fault)),

@@ -57,7 +57,9 @@ pub async fn plan<G: Gateway>(
         planned.warnings.extend(draft.warnings().iter().cloned());
         planned.own_files.push(draft.own_files().to_vec());
         let found = answers::of(&draft, options, request.naming, images, contexts)?;
-        planned.lowered.push(draft.pin(found)?.lower().map_err(|error| not_lowered(&error))?);
+        let plan = draft.pin(found)?;
+        planned.warnings.extend(plan.warnings().iter().cloned());
+        planned.lowered.push(plan.lower().map_err(|error| not_lowered(&error))?);
     }
     Ok(planned)
 }

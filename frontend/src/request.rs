@@ -2,6 +2,7 @@
 
 use llb_gen::llb::State;
 use llb_gen::model::Platform;
+use llb_gen::ordered::ordered;
 use llb_gen::request::{Naming, Request, Tree};
 
 use crate::folder::Folder;
@@ -36,6 +37,7 @@ impl Common<'_> {
         Request {
             platform: platform.clone(),
             build_platform: self.own.clone(),
+            caps: self.opening.daemon.llb_caps.clone(),
             naming: self.naming,
             target: options.target.clone(),
             build_args: options.build_args.clone(),
@@ -47,9 +49,9 @@ impl Common<'_> {
             cache_namespace: options.cache_namespace.clone(),
             context: self.context(),
             catalogue: self.catalogue(),
-            named_contexts: contexts
-                .map(|((name, _), named)| (name.clone(), named.tree(options, name)))
-                .collect(),
+            named_contexts: ordered(
+                contexts.map(|((name, _), named)| (name.clone(), named.tree(options, name))),
+            ),
             own_image: self.own_image.cloned(),
         }
     }

@@ -43,7 +43,8 @@ impl Shape {
 
 /// Puts the result together; the order of `platforms` is the order of manifests in an image index.
 pub fn assemble(shape: Shape, platforms: Vec<PlatformResult>, epoch: Option<u64>) -> BuildResult {
-    let mut metadata = BTreeMap::from([("refs.platforms".to_owned(), refs_platforms(&platforms))]);
+    let mut metadata = BTreeMap::new();
+    metadata.insert("refs.platforms".to_owned(), refs_platforms(&platforms));
     let mut refs = BTreeMap::new();
     for result in platforms {
         let id = result.platform.to_string();

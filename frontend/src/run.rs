@@ -71,7 +71,7 @@ async fn build<G: Gateway>(
 
     let definitions: Vec<Option<pb::Definition>> = planned.lowered.iter().map(Lowered::definition).collect();
     let (refs, faults, shown) = join3(
-        solve(gateway, options, &definitions),
+        solve(gateway, options, &planned.lowered, &definitions),
         own_files::check(gateway, options, &loaded.catalogue, &planned.own_files(&definitions)),
         warnings::show(gateway, &loaded.opening.vertex, &warnings),
     )
@@ -118,13 +118,13 @@ fn requests<G>(
 async fn solve<G: Gateway>(
     gateway: &G,
     options: &Options,
+    lowered: &[Lowered],
     definitions: &[Option<pb::Definition>],
 ) -> Result<Vec<Option<Ref>>, Status> {
-    let solves = definitions.iter().map(|definition| async move {
-        match definition {
-            Some(definition) => folder::solve(gateway, definition.clone(), &options.cache_imports).await,
-            None => Ok(None),
-        }
+    let solves = lowered.iter().zip(definitions).map(|(lowered, definition)| async move {
+        let Some(definition) = definition else { return Ok(None) };
+        let resources = lowered.graph.resources();
+        folder::solve(gateway, definition.clone(), resources, &options.cache_imports).await
     });
     join_all(solves).await.into_iter().collect()
 }

@@ -8,6 +8,7 @@ mod sources;
 mod table;
 mod targets;
 
+use llb_gen::ordered::ordered;
 use std::collections::BTreeMap;
 
 use serde::Serialize;
@@ -92,7 +93,7 @@ impl Answer {
 
     /// The result that carries the answer: no filesystem, only metadata.
     pub fn into_result(self) -> BuildResult {
-        let mut metadata = BTreeMap::from([
+        let mut metadata = ordered::<BTreeMap<_, _>, _>([
             ("result.json".to_owned(), self.json),
             ("result.txt".to_owned(), self.text.into_bytes()),
             ("version".to_owned(), VERSION.as_bytes().to_vec()),

@@ -55,22 +55,37 @@ fn metadata(result: &BuildResult, key: &str) -> serde_json::Value {
 fn a_build_waits_no_more_often_than_it_must() {
     let gateway = product();
     build(&gateway, &[]);
-    let expected: [&[&str]; 9] = [
+    let expected: [&[&str]; 7] = [
         &["Inputs", "Ping", "Solve context-.dockerignore", "Solve dockerfile"],
         &[
+            "ReadFile .dockerignore",
+            "ReadFile manifests/app.json",
+            "ReadFile manifests/app.json.dockerignore",
             "StatFile .dockerignore",
             "StatFile manifests/app.json",
             "StatFile manifests/app.json.dockerignore",
         ],
-        &["ReadFile manifests/app.json"],
         &["Resolve docker-image://docker.io/library/debian:12", "Solve context:catalogue:manifests/app.json"],
-        &["StatFile fragments/core/1.0.0/fragment.json", "StatFile fragments/web/1.0.0/fragment.json"],
-        &["ReadFile fragments/core/1.0.0/fragment.json", "ReadFile fragments/web/1.0.0/fragment.json"],
+        &[
+            "ReadFile fragments/core/1.0.0/fragment.json",
+            "ReadFile fragments/web/1.0.0/fragment.json",
+            "StatFile fragments/core/1.0.0/fragment.json",
+            "StatFile fragments/web/1.0.0/fragment.json",
+        ],
         &["Solve", "Solve context:fragments:manifests/app.json"],
         &["ReadDir fragments/web/1.0.0"],
         &["Return"],
     ];
     assert_eq!(gateway.levels(), expected);
+}
+
+#[test]
+fn fragments_without_files_of_their_own_are_not_looked_into() {
+    let mut gateway = product();
+    let web = r#"{"name": "web", "version": "1.0.0", "steps": [{"run": "x"}]}"#;
+    gateway.file("context", "fragments/web/1.0.0/fragment.json", web);
+    build(&gateway, &[]);
+    assert_eq!(gateway.levels()[4..], [["Solve"], ["Return"]]);
 }
 
 #[test]
@@ -223,6 +238,49 @@ fn warnings_are_shown_once_at_their_lines_before_the_return() {
 }
 
 #[test]
+fn limits_reach_the_solve_where_the_daemon_enforces_them() {
+    let gateway = product();
+    build(&gateway, &[("memory", "67108864"), ("memswap", "-1")]);
+    let [solve] = &final_solves(&gateway)[..] else { panic!("one definition") };
+    assert_eq!(solve.resources.len(), 2, "both processes");
+    assert!(solve.resources.values().all(|limits| (limits.memory, limits.memory_swap) == (64 << 20, -1)));
+    assert!(gateway.matching("Warn").is_empty());
+}
+
+#[test]
+fn a_daemon_that_does_not_enforce_limits_is_told_none_and_the_user_is() {
+    let mut gateway = product();
+    gateway.daemon.llb_caps.remove("exec.meta.linux.resources");
+    build(&gateway, &[("memory", "67108864"), ("platform", "linux/amd64,linux/arm64")]);
+    assert!(final_solves(&gateway).iter().all(|solve| solve.resources.is_empty()));
+    let [Call::Warn(warning)] = &gateway.matching("Warn")[..] else { panic!("one warning") };
+    assert!(warning.short.contains("does not enforce limits"), "{}", warning.short);
+    assert_eq!(warning.info.as_ref().unwrap().filename, "manifests/app.json");
+}
+
+#[test]
+fn what_an_old_daemon_cannot_do_is_refused_at_the_step() {
+    let mut gateway = product();
+    gateway.daemon.llb_caps.remove("file.symlink.create");
+    let link =
+        r#"{"name": "core", "version": "1.0.0", "steps": [{"symlink": {"path": "/a", "target": "b"}}]}"#;
+    gateway.file("context", "fragments/core/1.0.0/fragment.json", link);
+    let error = error_of(&gateway, &[]);
+    let message = error.message();
+    assert!(message.starts_with("fragments/core/1.0.0/fragment.json:1:"), "{message}");
+    assert!(message.contains("BuildKit 0.19 or later"), "{message}");
+    assert!(final_solves(&gateway).is_empty());
+}
+
+#[test]
+fn a_manifest_on_standard_input_has_no_file_that_it_could_be_called_after() {
+    let mut gateway = product();
+    let manifest = gateway.files.remove("dockerfile").unwrap().remove("manifests/app.json").unwrap();
+    gateway.node("dockerfile", "Dockerfile", manifest);
+    build(&gateway, &[("filename", "Dockerfile")]);
+}
+
+#[test]
 fn what_buildkit_says_is_handed_on_verbatim() {
     let upstream = Status::with_code(9, "denied by policy")
         .with_json_detail("errdefs.Vertex", &BTreeMap::from([("digest", "d")]));
@@ -266,17 +324,32 @@ fn a_missing_version_names_those_there_are() {
 }
 
 #[test]
-fn a_pipe_is_never_read_and_a_huge_file_neither() {
+fn nobody_waits_for_a_pipe() {
     let mut gateway = product();
     gateway.node("context", "fragments/core/1.0.0/fragment.json", Node::Pipe);
     let error = error_of(&gateway, &[]);
     assert!(error.message().contains("is not a regular file"), "{}", error.message());
     assert!(error.message().starts_with("manifests/app.json:"), "{}", error.message());
+}
+
+#[test]
+fn a_huge_file_is_refused_by_its_size_whatever_became_of_reading_it() {
+    let too_long = Status::with_code(8, "received message larger than max");
+    for read in [None, Some(too_long)] {
+        let mut gateway = product();
+        gateway.file("dockerfile", "manifests/app.json", vec![b' '; 10 << 20]);
+        gateway.failures.extend(read.map(|status| ("ReadFile manifests/app.json".to_owned(), status)));
+        let error = error_of(&gateway, &[]);
+        assert!(error.message().contains("has 10485760 bytes"), "{}", error.message());
+    }
+}
+
+#[test]
+fn what_keeps_a_file_from_being_read_is_told() {
     let mut gateway = product();
-    gateway.file("dockerfile", "manifests/app.json", vec![b' '; 10 << 20]);
-    let error = error_of(&gateway, &[]);
-    assert!(error.message().contains("has 10485760 bytes"), "{}", error.message());
-    assert!(gateway.matching("ReadFile").is_empty());
+    let upstream = Status::with_code(13, "input/output error");
+    gateway.failures.insert("ReadFile manifests/app.json".into(), upstream.clone());
+    assert_eq!(error_of(&gateway, &[]), upstream);
 }
 
 #[test]

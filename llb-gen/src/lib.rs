@@ -10,6 +10,7 @@ pub mod image;
 pub mod llb;
 pub mod lower;
 pub mod model;
+pub mod ordered;
 pub mod parse;
 pub mod plan;
 pub mod request;

@@ -1,9 +1,9 @@
 //! What a build is asked for: the options of one solve, on one platform, as values.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::llb::source::ResolveMode;
-use crate::llb::{HostIp, Network, Proxies, State, Ulimit};
+use crate::llb::{Cap, HostIp, Network, Proxies, Resources, State, Ulimit};
 use crate::model::Platform;
 
 /// The time that steps see and that what they change gets where no `SOURCE_DATE_EPOCH` is given: the start of 1980, in
@@ -17,6 +17,8 @@ pub struct Request {
     pub platform: Platform,
     /// The platform that the daemon runs on.
     pub build_platform: Platform,
+    /// The LLB capabilities that the daemon has.
+    pub caps: BTreeSet<String>,
     /// Whether several platforms are built at once, so that names must say which.
     pub naming: Naming,
     /// `--target`; the product where not given.
@@ -43,6 +45,14 @@ pub struct Request {
     pub named_contexts: BTreeMap<String, Tree>,
     /// The frontend's own image, which holds the step wrapper as `/helper`; nothing on daemons that do not say.
     pub own_image: Option<State>,
+}
+
+impl Request {
+    /// Whether the daemon has this capability.
+    #[must_use]
+    pub fn can(&self, cap: Cap) -> bool {
+        self.caps.contains(cap.id())
+    }
 }
 
 /// Whether names of vertices say which platform they are for.
@@ -88,6 +98,8 @@ pub struct Sandbox {
     pub extra_hosts: Vec<HostIp>,
     /// `ulimit`.
     pub ulimits: Vec<Ulimit>,
+    /// `memory`, `memswap`, `cpushares` and their kin: for what a step does not limit itself.
+    pub resources: Resources,
     /// `shm-size` in bytes.
     pub shm_size: Option<i64>,
     /// `cgroup-parent`.

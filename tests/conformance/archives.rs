@@ -10,21 +10,22 @@ use crate::bases::Base::{Scratch, Tools};
 use crate::case::on;
 
 /// An archive with folders, modes, owners, links, hard links and an extended attribute.
-fn archive() -> Vec<u8> {
+pub(crate) fn archive() -> Vec<u8> {
     let mut archive = tar::Builder::new(Vec::new());
-    let mut add = |path: &str, kind: tar::EntryType, mode: u32, owner: u64, link: Option<&str>, content: &[u8]| {
-        let mut header = tar::Header::new_ustar();
-        header.set_entry_type(kind);
-        header.set_mode(mode);
-        header.set_uid(owner);
-        header.set_gid(owner);
-        header.set_mtime(1_000_000_000);
-        header.set_size(content.len() as u64);
-        match link {
-            Some(target) => archive.append_link(&mut header, path, target).unwrap(),
-            None => archive.append_data(&mut header, path, content).unwrap(),
-        }
-    };
+    let mut add =
+        |path: &str, kind: tar::EntryType, mode: u32, owner: u64, link: Option<&str>, content: &[u8]| {
+            let mut header = tar::Header::new_ustar();
+            header.set_entry_type(kind);
+            header.set_mode(mode);
+            header.set_uid(owner);
+            header.set_gid(owner);
+            header.set_mtime(1_000_000_000);
+            header.set_size(content.len() as u64);
+            match link {
+                Some(target) => archive.append_link(&mut header, path, target).unwrap(),
+                None => archive.append_data(&mut header, path, content).unwrap(),
+            }
+        };
     add("pack/", tar::EntryType::Directory, 0o750, 12, None, b"");
     add("pack/data.txt", tar::EntryType::Regular, 0o640, 34, None, b"packed\n");
     add("pack/tool", tar::EntryType::Regular, 0o4755, 0, None, b"#!/bin/sh\n");
@@ -40,12 +41,15 @@ fn archive_with_attribute() -> Vec<u8> {
     archive.append_pax_extensions([("SCHILY.xattr.user.colour", &b"green"[..])]).unwrap();
     let mut header = tar::Header::new_ustar();
     header.set_mode(0o644);
+    header.set_uid(0);
+    header.set_gid(0);
+    header.set_mtime(0);
     header.set_size(1);
     archive.append_data(&mut header, "coloured", &b"x"[..]).unwrap();
     archive.into_inner().unwrap()
 }
 
-fn gzip(bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
     encoder.write_all(bytes).unwrap();
     encoder.finish().unwrap()

@@ -15,6 +15,8 @@ pub(crate) enum Base {
     Tools,
     /// No files, and everything that an image config can say.
     Configured,
+    /// A file, and a config that has a search path and nothing more.
+    Plain,
     /// A file and triggers.
     Triggers,
     /// A file, and a config that says nothing, not even a search path.
@@ -23,6 +25,7 @@ pub(crate) enum Base {
 
 const TOOLS: &str = "localhost/factory-tests/conformance:tools";
 const CONFIGURED: &str = "localhost/factory-tests/conformance:configured";
+const PLAIN: &str = "localhost/factory-tests/conformance:plain";
 const TRIGGERS: &str = "localhost/factory-tests/conformance:triggers";
 const BARE: &str = "localhost/factory-tests/conformance:bare";
 
@@ -91,7 +94,10 @@ ENTRYPOINT ["/base/entry", "a"]
 CMD ["b", "c"]
 "#;
 
-const TRIGGERS_DOCKERFILE: &str = "FROM scratch\nCOPY Dockerfile /from-base\nONBUILD ENV TRIGGERED=yes\nONBUILD LABEL triggered=yes\n";
+const PLAIN_DOCKERFILE: &str = "FROM scratch\nCOPY Dockerfile /from-base\n";
+
+const TRIGGERS_DOCKERFILE: &str =
+    "FROM scratch\nCOPY Dockerfile /from-base\nONBUILD ENV TRIGGERED=yes\nONBUILD LABEL triggered=yes\n";
 
 impl Base {
     /// What a manifest and `FROM` call it. The image is made on first use.
@@ -100,6 +106,7 @@ impl Base {
             Self::Scratch => "scratch",
             Self::Tools => made(&TOOLS_MADE, TOOLS, TOOLS_DOCKERFILE),
             Self::Configured => made(&CONFIGURED_MADE, CONFIGURED, CONFIGURED_DOCKERFILE),
+            Self::Plain => made(&PLAIN_MADE, PLAIN, PLAIN_DOCKERFILE),
             Self::Triggers => made(&TRIGGERS_MADE, TRIGGERS, TRIGGERS_DOCKERFILE),
             Self::Bare => {
                 BARE_MADE.get_or_init(import_bare);
@@ -120,6 +127,7 @@ impl Base {
 
 static TOOLS_MADE: OnceLock<()> = OnceLock::new();
 static CONFIGURED_MADE: OnceLock<()> = OnceLock::new();
+static PLAIN_MADE: OnceLock<()> = OnceLock::new();
 static TRIGGERS_MADE: OnceLock<()> = OnceLock::new();
 static BARE_MADE: OnceLock<()> = OnceLock::new();
 
@@ -138,11 +146,14 @@ fn import_bare() {
     let mut header = tar::Header::new_gnu();
     header.set_size(5);
     header.set_mode(0o644);
-    header.set_cksum();
+    header.set_uid(0);
+    header.set_gid(0);
+    header.set_mtime(0);
     archive.append_data(&mut header, "bare.txt", &b"bare\n"[..]).unwrap();
     let bytes = archive.into_inner().unwrap();
     let mut command = Lab::get().docker();
-    let mut child = command.args(["import", "-", BARE]).stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    let mut child =
+        command.args(["import", "-", BARE]).stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(&bytes).unwrap();
     assert!(child.wait().unwrap().success(), "docker import");
 }

@@ -4,11 +4,14 @@ use serde_json::json;
 
 use crate::bases::Base::{Scratch, Tools};
 use crate::case::on;
-use crate::differences::UNKNOWN_OWNER;
+use crate::differences::{MODE_OF_PARENTS, UNKNOWN_OWNER};
 
 #[test]
 fn files_belong_to_root_whoever_has_them_outside() {
-    on(Scratch).files(&["app/a.txt"]).step(json!({"copy": {"src": "app", "dest": "/app"}})).like("COPY app /app");
+    on(Scratch)
+        .files(&["app/a.txt"])
+        .step(json!({"copy": {"src": "app", "dest": "/app"}}))
+        .like("COPY app /app");
 }
 
 #[test]
@@ -76,11 +79,23 @@ fn a_mode_leaves_links_alone() {
 }
 
 #[test]
-fn a_mode_holds_for_parents_or_not() {
+fn a_mode_does_not_hold_for_the_folders_above() {
     on(Scratch)
         .files(&["a.txt"])
-        .step(json!({"copy": {"src": "a.txt", "dest": "/new/folder/a.txt", "chmod": "0600"}}))
-        .like("COPY --chmod=0600 a.txt /new/folder/a.txt");
+        .step(json!({"copy": {"src": "a.txt", "dest": "/new/folder/a.txt", "chmod": "0600", "chown": "5:6"}}))
+        .unlike(
+            MODE_OF_PARENTS,
+            "COPY --chmod=0600 --chown=5:6 a.txt /new/folder/a.txt",
+            &["new: mode: 0755 | 0600", "new/folder: mode: 0755 | 0600"],
+        );
+}
+
+#[test]
+fn a_mode_does_not_hold_for_the_folder_that_a_file_goes_into() {
+    on(Scratch)
+        .files(&["a.txt"])
+        .step(json!({"copy": {"src": "a.txt", "dest": "/new/", "chmod": "0600"}}))
+        .unlike(MODE_OF_PARENTS, "COPY --chmod=0600 a.txt /new/", &["new: mode: 0755 | 0600"]);
 }
 
 #[test]
@@ -184,8 +199,14 @@ fn owners_and_modes_of_an_image_stay() {
 fn owner_mode_and_wildcard_together() {
     on(Tools)
         .files(&["a.txt", "b.txt", "d/c.txt"])
-        .step(json!({"copy": {"src": ["*.txt", "d"], "dest": "/out/", "chown": "app:extra", "chmod": "0640"}}))
-        .like("COPY --chown=app:extra --chmod=0640 *.txt d /out/");
+        .step(
+            json!({"copy": {"src": ["*.txt", "d"], "dest": "/out/", "chown": "app:extra", "chmod": "0640"}}),
+        )
+        .unlike(
+            MODE_OF_PARENTS,
+            "COPY --chown=app:extra --chmod=0640 *.txt d /out/",
+            &["out: mode: 0755 | 0640"],
+        );
 }
 
 #[test]
@@ -199,27 +220,24 @@ fn the_user_of_the_image_owns_nothing_by_itself() {
 
 #[test]
 fn an_unknown_user() {
-    on(Tools).files(&["a.txt"]).step(json!({"copy": {"src": "a.txt", "dest": "/a.txt", "chown": "nobody-here"}})).refused(
-        UNKNOWN_OWNER,
-        "COPY --chown=nobody-here a.txt /a.txt",
-        "nobody-here",
-    );
+    on(Tools)
+        .files(&["a.txt"])
+        .step(json!({"copy": {"src": "a.txt", "dest": "/a.txt", "chown": "nobody-here"}}))
+        .refused(UNKNOWN_OWNER, "COPY --chown=nobody-here a.txt /a.txt", "nobody-here");
 }
 
 #[test]
 fn an_unknown_group() {
-    on(Tools).files(&["a.txt"]).step(json!({"copy": {"src": "a.txt", "dest": "/a.txt", "chown": "app:no-such"}})).refused(
-        UNKNOWN_OWNER,
-        "COPY --chown=app:no-such a.txt /a.txt",
-        "no-such",
-    );
+    on(Tools)
+        .files(&["a.txt"])
+        .step(json!({"copy": {"src": "a.txt", "dest": "/a.txt", "chown": "app:no-such"}}))
+        .refused(UNKNOWN_OWNER, "COPY --chown=app:no-such a.txt /a.txt", "no-such");
 }
 
 #[test]
 fn a_name_where_there_are_no_accounts() {
-    on(Scratch).files(&["a.txt"]).step(json!({"copy": {"src": "a.txt", "dest": "/a.txt", "chown": "app"}})).refused(
-        UNKNOWN_OWNER,
-        "COPY --chown=app a.txt /a.txt",
-        "app",
-    );
+    on(Scratch)
+        .files(&["a.txt"])
+        .step(json!({"copy": {"src": "a.txt", "dest": "/a.txt", "chown": "app"}}))
+        .refused(UNKNOWN_OWNER, "COPY --chown=app a.txt /a.txt", "app");
 }

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use crate::bases::Base::Scratch;
 use crate::case::{Case, on};
+use crate::differences::EMPTY_WILDCARD;
 
 fn tree() -> Case {
     on(Scratch).files(&[
@@ -77,21 +78,33 @@ fn one_match_and_no_slash_is_a_file() {
 
 #[test]
 fn a_wildcard_for_nothing_beside_a_file() {
-    tree().step(json!({"copy": {"src": ["a.txt", "*.none"], "dest": "/out/"}})).like("COPY a.txt *.none /out/");
+    tree()
+        .step(json!({"copy": {"src": ["a.txt", "*.none"], "dest": "/out/"}}))
+        .like("COPY a.txt *.none /out/");
 }
 
 #[test]
 fn a_wildcard_for_nothing_alone() {
-    tree()
-        .steps(json!([{"copy": {"src": "*.none", "dest": "/out/"}}, {"copy": {"src": "a.txt", "dest": "/"}}]))
-        .like("COPY *.none /out/\nCOPY a.txt /");
+    tree().step(json!({"copy": {"src": "*.none", "dest": "/out/"}})).refused(
+        EMPTY_WILDCARD,
+        "COPY *.none /out/\nCOPY a.txt /",
+        "nothing in `fragments/only/0.1.0` matches `*.none`",
+    );
+}
+
+#[test]
+fn a_wildcard_for_nothing_in_an_image() {
+    on(Scratch)
+        .step(json!({"copy": {"from": "image:{tools}", "src": ["/srv/*.none", "/srv/file"], "dest": "/out/"}}))
+        .like("COPY --from={tools} /srv/*.none /srv/file /out/");
 }
 
 #[test]
 fn a_bracket_as_a_letter() {
-    on(Scratch).files(&["a[1].txt", "a1.txt"]).step(json!({"copy": {"src": "a[[]1].txt", "dest": "/out/"}})).like(
-        "COPY a[[]1].txt /out/",
-    );
+    on(Scratch)
+        .files(&["a[1].txt", "a1.txt"])
+        .step(json!({"copy": {"src": "a[[]1].txt", "dest": "/out/"}}))
+        .like("COPY a[[]1].txt /out/");
 }
 
 #[test]
@@ -110,7 +123,9 @@ fn everything_but_some_at_the_top() {
 
 #[test]
 fn a_folder_left_out() {
-    tree().step(json!({"copy": {"src": "dir/", "dest": "/out/", "exclude": "sub"}})).like("COPY --exclude=sub dir/ /out/");
+    tree()
+        .step(json!({"copy": {"src": "dir/", "dest": "/out/", "exclude": "sub"}}))
+        .like("COPY --exclude=sub dir/ /out/");
 }
 
 #[test]
@@ -122,14 +137,16 @@ fn some_left_out_and_taken_back() {
 
 #[test]
 fn files_of_a_wildcard_left_out() {
-    tree().step(json!({"copy": {"src": "*.txt", "dest": "/out/", "exclude": "a*"}})).like("COPY --exclude=a* *.txt /out/");
+    tree()
+        .step(json!({"copy": {"src": "*.txt", "dest": "/out/", "exclude": "a*"}}))
+        .like("COPY --exclude=a* *.txt /out/");
 }
 
 #[test]
 fn only_some() {
-    tree().step(json!({"copy": {"src": "dir", "dest": "/out/", "include": ["**/*.md"]}})).like(
-        "COPY dir/sub/deep.md /out/sub/deep.md",
-    );
+    tree()
+        .step(json!({"copy": {"src": "dir", "dest": "/out/", "include": ["**/*.md"]}}))
+        .like("COPY dir/sub/deep.md /out/sub/deep.md");
 }
 
 #[test]

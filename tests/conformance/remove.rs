@@ -17,7 +17,9 @@ fn a_folder() {
 
 #[test]
 fn several() {
-    on(Tools).step(json!({"remove": {"path": ["/srv/file", "/srv/data/sub"]}})).like("RUN rm -r /srv/file /srv/data/sub");
+    on(Tools)
+        .step(json!({"remove": {"path": ["/srv/file", "/srv/data/sub"]}}))
+        .like("RUN rm -r /srv/file /srv/data/sub");
 }
 
 #[test]
@@ -32,9 +34,9 @@ fn a_wildcard_in_a_folder_s_name() {
 
 #[test]
 fn a_link_and_not_what_it_points_to() {
-    on(Tools).step(json!({"remove": {"path": ["/opt/link", "/srv/link-to-file", "/opt/dangling"]}})).like(
-        "RUN rm /opt/link /srv/link-to-file /opt/dangling",
-    );
+    on(Tools)
+        .step(json!({"remove": {"path": ["/opt/link", "/srv/link-to-file", "/opt/dangling"]}}))
+        .like("RUN rm /opt/link /srv/link-to-file /opt/dangling");
 }
 
 #[test]
@@ -64,7 +66,9 @@ fn what_is_not_there() {
 #[test]
 fn what_need_not_be_there() {
     on(Tools)
-        .step(json!({"remove": {"path": ["/srv/nothing", "/srv/file", "/nowhere/at/all"], "missing_ok": true}}))
+        .step(
+            json!({"remove": {"path": ["/srv/nothing", "/srv/file", "/nowhere/at/all"], "missing_ok": true}}),
+        )
         .like("RUN rm -f /srv/nothing /srv/file /nowhere/at/all");
 }
 

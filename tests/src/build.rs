@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
+use crate::Lab;
 use crate::oci::{OciImage, OciLayout};
 use crate::process::{Finished, run};
 use crate::progress::Progress;
-use crate::Lab;
 
 /// Where the result of a build goes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -157,10 +157,14 @@ impl BuildOutcome {
         self
     }
 
-    /// Files that the client wrote, its metadata left out.
+    /// Files that the client wrote, its metadata left out. It opens archives, and makes folders, before it asks for
+    /// anything to fill them.
     fn leftovers(&self) -> Vec<PathBuf> {
         let paths = std::fs::read_dir(self.products.path()).unwrap().map(|entry| entry.unwrap().path());
-        let is_empty = |path: &Path| std::fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none());
+        let is_empty = |path: &Path| match std::fs::read_dir(path) {
+            Ok(mut entries) => entries.next().is_none(),
+            Err(_) => path.metadata().unwrap().len() == 0,
+        };
         paths.filter(|path| !path.ends_with("metadata.json") && !is_empty(path)).collect()
     }
 

@@ -91,7 +91,8 @@ impl Lab {
     /// internet, as buildx takes it.
     #[must_use]
     pub fn site_ca_secret(&self) -> Option<String> {
-        site_ca::named_by_environment().map(|file| format!("id={},src={}", site_ca::SECRET_ID, file.display()))
+        site_ca::named_by_environment()
+            .map(|file| format!("id={},src={}", site_ca::SECRET_ID, file.display()))
     }
 
     /// Waits until a build may start; it may until the slot is dropped.

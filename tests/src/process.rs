@@ -48,7 +48,8 @@ pub fn run_within(command: &mut Command, limit: Duration) -> Finished {
     let status = wait(&mut child, started + limit);
     let wall = started.elapsed();
     let (stdout, stderr) = (stdout.join().unwrap(), stderr.join().unwrap());
-    let status = status.unwrap_or_else(|| panic!("{command:?} still ran after {limit:?}:\n{stdout}\n{stderr}"));
+    let status =
+        status.unwrap_or_else(|| panic!("{command:?} still ran after {limit:?}:\n{stdout}\n{stderr}"));
     Finished { status, stdout, stderr, wall }
 }
 

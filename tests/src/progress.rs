@@ -1,6 +1,7 @@
 //! The client's progress, as `--progress=rawjson` writes it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -27,6 +28,10 @@ pub struct Vertex {
     pub group: Option<String>,
     /// What it printed, both streams in order of arrival.
     pub log: String,
+    /// When work on it began, since midnight; several times when several parties asked for it.
+    pub starts: BTreeSet<Duration>,
+    /// When it ended, since midnight.
+    pub ends: BTreeSet<Duration>,
 }
 
 impl Vertex {
@@ -145,12 +150,15 @@ impl Reader {
         vertex.group = line.group.map(|group| group.name);
         vertex.started |= line.started.is_some();
         vertex.completed |= line.completed.is_some();
+        vertex.starts.extend(line.started.as_deref().and_then(since_midnight));
+        vertex.ends.extend(line.completed.as_deref().and_then(since_midnight));
         vertex.cached |= line.cached;
         vertex.error = vertex.error.take().or(line.error.filter(|error| !error.is_empty()));
     }
 
     fn finish(mut self) -> Progress {
-        let name = |digest: &str| self.vertices.get(digest).map(|vertex| vertex.name.clone()).unwrap_or_default();
+        let name =
+            |digest: &str| self.vertices.get(digest).map(|vertex| vertex.name.clone()).unwrap_or_default();
         let transfers = self.transfers.iter();
         let transfers = transfers
             .map(|((vertex, _), (what, current))| Transfer {
@@ -162,6 +170,14 @@ impl Reader {
         let vertices = self.order.iter().filter_map(|digest| self.vertices.remove(digest)).collect();
         Progress { vertices, transfers, warnings: self.warnings }
     }
+}
+
+/// The time of a time stamp such as `2026-01-31T12:34:25.97200667Z`.
+fn since_midnight(text: &str) -> Option<Duration> {
+    let (_, time) = text.strip_suffix('Z')?.split_once('T')?;
+    let mut parts = time.split(':').map(str::parse::<f64>);
+    let (hours, minutes, seconds) = (parts.next()?.ok()?, parts.next()?.ok()?, parts.next()?.ok()?);
+    Duration::try_from_secs_f64((hours * 60.0 + minutes) * 60.0 + seconds).ok()
 }
 
 fn decoded(text: &str) -> Vec<u8> {
@@ -241,6 +257,13 @@ ERROR: no
         assert_eq!((run.ran(), run.log.as_str(), run.error.as_deref()), (true, "hi\n", Some("no")));
         assert_eq!(progress.ran(), ["run"]);
         assert_eq!(progress.warnings, ["hi\n"]);
+    }
+
+    #[test]
+    fn time_stamps_have_any_number_of_digits() {
+        assert_eq!(since_midnight("2026-01-31T01:02:03.5Z"), Some(Duration::from_millis(3_723_500)));
+        assert_eq!(since_midnight("2026-01-31T00:00:01Z"), Some(Duration::from_secs(1)));
+        assert_eq!(since_midnight("t"), None);
     }
 
     #[test]

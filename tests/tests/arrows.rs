@@ -13,7 +13,18 @@ fn root() -> PathBuf {
 /// Names of all crates that a member is built from, itself left out.
 fn dependencies(member: &str) -> BTreeSet<String> {
     let output = Command::new(env!("CARGO"))
-        .args(["tree", "--offline", "--edges", "normal", "--prefix", "none", "--format", "{p}", "--package", member])
+        .args([
+            "tree",
+            "--offline",
+            "--edges",
+            "normal",
+            "--prefix",
+            "none",
+            "--format",
+            "{p}",
+            "--package",
+            member,
+        ])
         .current_dir(root())
         .output()
         .unwrap();
@@ -48,8 +59,19 @@ fn factory_and_frontend_do_not_know_one_another() {
 #[test]
 fn llb_gen_touches_nothing_outside_itself() {
     let refused = [
-        "std::fs", "std::net", "std::process", "std::thread", "std::time", "std::env", "std::io::", "async fn", ".await",
-        "HashMap", "HashSet", "println!", "eprintln!",
+        "std::fs",
+        "std::net",
+        "std::process",
+        "std::thread",
+        "std::time",
+        "std::env",
+        "std::io::",
+        "async fn",
+        ".await",
+        "HashMap",
+        "HashSet",
+        "println!",
+        "eprintln!",
     ];
     let mut pending = vec![root().join("llb-gen/src")];
     let mut files = 0;
@@ -62,7 +84,13 @@ fn llb_gen_touches_nothing_outside_itself() {
         let text = std::fs::read_to_string(&path).unwrap();
         for (at, line) in text.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with("//")) {
             let found = refused.iter().find(|word| line.contains(**word));
-            assert!(found.is_none(), "{}:{}: llb-gen is pure, found `{}`", path.display(), at + 1, found.unwrap());
+            assert!(
+                found.is_none(),
+                "{}:{}: llb-gen is pure, found `{}`",
+                path.display(),
+                at + 1,
+                found.unwrap()
+            );
         }
     }
     assert!(files > 10, "only {files} files were looked at");

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::manifest::Product;
-use super::tags;
+use super::names::names;
 use crate::exit::Result;
 use crate::site_ca;
 
@@ -63,8 +63,16 @@ impl BuildRequest {
         }
         let native = [native.to_owned()];
         let platforms = if self.platforms.is_empty() { &native[..] } else { &self.platforms };
-        let tags = tags::expand(&product.tags, product.version.as_deref(), platforms)?;
-        Ok(tags.iter().map(|tag| format!("{}:{tag}", product.image)).collect())
+        names(&product.document, platforms, &self.build_args())
+    }
+
+    /// The arguments among the options: names of the product may depend on them.
+    fn build_args(&self) -> BTreeMap<String, String> {
+        let after = self.options.iter().zip(self.options.iter().skip(1));
+        let separate = after.filter(|(option, _)| *option == "--build-arg").map(|(_, value)| value.as_str());
+        let joined = self.options.iter().filter_map(|option| option.strip_prefix("--build-arg="));
+        let pairs = separate.chain(joined).filter_map(|pair| pair.split_once('='));
+        pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
     }
 }
 
@@ -94,16 +102,12 @@ mod tests {
     use super::*;
 
     fn product() -> Product {
-        Product {
-            root: "/p".into(),
-            manifest: "manifests/a.json".into(),
-            id: "a".into(),
-            syntax: None,
-            version: Some("0.1.0".into()),
-            image: "a".into(),
-            tags: vec!["dev".into(), "{version}-{arch}".into()],
-            platforms: vec![],
-        }
+        let text = r#"{"id": "a", "version": "0.1.0", "base": "scratch", "args": {"T": "t"},
+            "fragments": [{"name": "f", "version": "1.0.0"}], "product": {"tags": ["dev", "{version}-{arch}"]}}"#;
+        let file = llb_gen::text::SourceFile::new("manifests/a.json", text.as_bytes());
+        let raw = llb_gen::parse::RawManifest::parse(&file).unwrap();
+        let (document, _) = llb_gen::model::Manifest::check(raw).unwrap();
+        Product { root: "/p".into(), manifest: "manifests/a.json".into(), document, syntax: None }
     }
 
     fn line(request: &BuildRequest) -> String {

@@ -1,9 +1,14 @@
-//! The few members of a manifest that the command line needs. Everything else of it is the frontend's business.
+//! The product that a command is about: which manifest, where, and what it says.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
+use llb_gen::check::FileState;
+use llb_gen::diagnostic::Diagnostics;
+use llb_gen::model::{self, Manifest};
+use llb_gen::parse::RawManifest;
+use llb_gen::text::SourceFile;
 
 use crate::exit::{Error, Result};
 
@@ -17,41 +22,10 @@ pub struct Product {
     pub root: PathBuf,
     /// The manifest's path relative to the root.
     pub manifest: PathBuf,
-    /// Its id.
-    pub id: String,
-    /// The frontend image that it asks for.
+    /// What the manifest says.
+    pub document: Manifest,
+    /// The frontend image that it asks for, in a member or in a comment before the JSON.
     pub syntax: Option<String>,
-    /// Value of `{version}`: the template's version.
-    pub version: Option<String>,
-    /// The product's image name without tag.
-    pub image: String,
-    /// Tags, with placeholders.
-    pub tags: Vec<String>,
-    /// Platforms that the product supports.
-    pub platforms: Vec<String>,
-}
-
-#[derive(Deserialize)]
-struct Raw {
-    syntax: Option<String>,
-    id: Option<String>,
-    version: Option<String>,
-    template: Option<RawTemplate>,
-    #[serde(default)]
-    platforms: Vec<String>,
-    product: Option<RawProduct>,
-}
-
-#[derive(Deserialize)]
-struct RawTemplate {
-    version: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct RawProduct {
-    image: Option<String>,
-    #[serde(default)]
-    tags: Vec<String>,
 }
 
 impl Product {
@@ -64,51 +38,70 @@ impl Product {
         if wanted.contains('/') || wanted.ends_with(".json") {
             let start = file.parent().unwrap_or(from);
             let root = root_above(start).map_or_else(|| project_root(from), Ok)?;
-            return Self::read(&root, &file, None);
+            return Self::read(&root, &file);
         }
         let root = project_root(from)?;
         let file = root.join("manifests").join(format!("{wanted}.json"));
         if !file.is_file() {
             return Err(unknown(wanted, &ids(&root)));
         }
-        Self::read(&root, &file, Some(wanted))
+        Self::read(&root, &file)
     }
 
-    fn read(root: &Path, file: &Path, id: Option<&str>) -> Result<Self> {
+    fn read(root: &Path, file: &Path) -> Result<Self> {
         let place = |what: String| Error::Usage(format!("{}: {what}", file.display()));
         let bytes = fs::read(file).map_err(|e| place(e.to_string()))?;
-        // BuildKit allows the syntax as a comment line before the JSON, too.
-        let (comment, json) = split_syntax_line(&bytes);
-        let raw: Raw = serde_json::from_slice(json).map_err(|e| place(e.to_string()))?;
-        let stem = file.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
-        let id = raw.id.or_else(|| id.map(str::to_owned)).unwrap_or(stem);
-        let product = raw.product.unwrap_or(RawProduct { image: None, tags: vec![] });
-        let tags = if product.tags.is_empty() { vec!["dev".to_owned()] } else { product.tags };
-        Ok(Self {
-            manifest: relative(root, file)?,
-            root: root.to_owned(),
-            syntax: comment.or(raw.syntax),
-            version: raw.template.and_then(|t| t.version).or(raw.version),
-            image: product.image.unwrap_or_else(|| id.replace('_', "-")),
-            tags,
-            platforms: raw.platforms,
-            id,
-        })
+        let manifest = relative(root, file)?;
+        let comment = syntax_line(&bytes);
+        let source = SourceFile::new(manifest.to_string_lossy(), bytes);
+        let raw = RawManifest::parse(&source).map_err(|faults| refused(&faults))?;
+        let (document, _) = Manifest::check(raw).map_err(|faults| refused(&faults))?;
+        let syntax = comment.or_else(|| document.syntax.as_ref().map(|syntax| syntax.value().clone()));
+        Ok(Self { root: root.to_owned(), manifest, document, syntax })
+    }
+
+    /// Checks the manifest with the template and the fragments that it selects, as the frontend will: what is wrong is
+    /// said before anything is started.
+    ///
+    /// # Errors
+    /// Every fault of every file.
+    pub fn check(&self) -> Result<()> {
+        let file = &self.document.file;
+        let raw = RawManifest::parse(file).map_err(|faults| refused(&faults))?;
+        let mut files = BTreeMap::new();
+        for entry in raw.catalogue() {
+            let state = match fs::read(self.root.join(&entry.path)) {
+                Ok(bytes) => FileState::Present(SourceFile::new(entry.path.clone(), bytes)),
+                Err(_) => FileState::Missing {
+                    versions: entries(&self.root.join(&entry.versions)),
+                    names: entries(&self.root.join(entry.names)),
+                },
+            };
+            files.insert(entry.path, state);
+        }
+        model::Product::check(raw, &files).map(drop).map_err(|faults| refused(&faults))
     }
 }
 
-/// A first line `# syntax=IMAGE` or `// syntax=IMAGE`, and the rest.
-fn split_syntax_line(bytes: &[u8]) -> (Option<String>, &[u8]) {
-    let (first, rest) = match bytes.iter().position(|b| *b == b'\n') {
-        Some(end) => bytes.split_at(end),
-        None => (bytes, &[][..]),
-    };
+/// What is wrong with a project's files, with excerpts.
+fn refused(faults: &Diagnostics) -> Error {
+    Error::Usage(faults.excerpts())
+}
+
+fn entries(folder: &Path) -> Vec<String> {
+    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    let mut names: Vec<String> =
+        entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    names.sort();
+    names
+}
+
+/// The frontend that a first line `# syntax=IMAGE` or `// syntax=IMAGE` names.
+fn syntax_line(bytes: &[u8]) -> Option<String> {
+    let first = bytes.split(|byte| *byte == b'\n').next()?;
     let line = String::from_utf8_lossy(first);
-    let comment = line.trim().strip_prefix('#').or_else(|| line.trim().strip_prefix("//"));
-    match comment.and_then(|c| c.trim().strip_prefix("syntax=").map(|s| s.trim().to_owned())) {
-        Some(syntax) => (Some(syntax), rest),
-        None => (None, bytes),
-    }
+    let comment = line.trim().strip_prefix('#').or_else(|| line.trim().strip_prefix("//"))?;
+    comment.trim().strip_prefix("syntax=").map(|syntax| syntax.trim().to_owned())
 }
 
 fn relative(root: &Path, file: &Path) -> Result<PathBuf> {
@@ -164,18 +157,22 @@ mod tests {
     fn project() -> tempfile::TempDir {
         let dir = tempfile::tempdir().unwrap();
         fs::create_dir_all(dir.path().join("manifests/plans")).unwrap();
-        fs::create_dir_all(dir.path().join("fragments/core")).unwrap();
+        fs::create_dir_all(dir.path().join("fragments/core/0.1.0")).unwrap();
         for (name, text) in [
             (
-                "llm_serve",
-                r#"{"syntax": "f:1", "id": "llm_serve", "template": {"id": "t", "version": "0.2.0"},
-                "platforms": ["linux/amd64"], "product": {"image": "llm-serve", "tags": ["dev"]}}"#,
+                "manifests/llm_serve.json",
+                r#"{"syntax": "f:1", "id": "llm_serve", "version": "0.2.0", "base": "scratch",
+                "fragments": [{"name": "core", "version": "0.1.0"}], "product": {"image": "llm-serve"}}"#,
             ),
-            ("llm_factory", "# syntax=f:2\n{\"id\": \"llm_factory\"}"),
-            ("llm_factory.lock", "{}"),
-            ("broken", "{"),
+            (
+                "manifests/llm_factory.json",
+                "# syntax=f:2\n{\"id\": \"llm_factory\", \"base\": \"scratch\",\n\"fragments\": [{\"name\": \"core\", \"version\": \"0.2.0\"}]}",
+            ),
+            ("manifests/llm_factory.lock.json", "{}"),
+            ("manifests/broken.json", "{"),
+            ("fragments/core/0.1.0/fragment.json", r#"{"name": "core", "version": "0.1.0"}"#),
         ] {
-            fs::write(dir.path().join(format!("manifests/{name}.json")), text).unwrap();
+            fs::write(dir.path().join(name), text).unwrap();
         }
         dir
     }
@@ -186,15 +183,18 @@ mod tests {
         let by_id = Product::find("llm_serve", &dir.path().join("fragments/core")).unwrap();
         assert_eq!(by_id, Product::find("manifests/llm_serve.json", dir.path()).unwrap());
         assert_eq!(by_id.manifest, Path::new("manifests/llm_serve.json"));
-        assert_eq!((by_id.version.as_deref(), by_id.image.as_str()), (Some("0.2.0"), "llm-serve"));
+        assert_eq!(by_id.syntax.as_deref(), Some("f:1"));
+        by_id.check().unwrap();
     }
 
     #[test]
-    fn absent_members_have_plain_defaults() {
+    fn faults_of_the_catalogue_are_said_before_anything_starts() {
         let dir = project();
         let product = Product::find("llm_factory", dir.path()).unwrap();
         assert_eq!(product.syntax.as_deref(), Some("f:2"));
-        assert_eq!((product.image.as_str(), product.tags), ("llm-factory", vec!["dev".to_owned()]));
+        let fault = product.check().unwrap_err().to_string();
+        assert!(fault.contains("manifests/llm_factory.json:3:"), "{fault}");
+        assert!(fault.contains("0.1.0"), "the version there is: {fault}");
     }
 
     #[test]
@@ -205,7 +205,7 @@ mod tests {
              (there is: broken, llm_factory, llm_serve)";
         assert_eq!(text("llm_srve"), expected);
         assert!(!text("zzz").contains("did you mean"));
-        assert!(text("broken").contains("broken.json: EOF"), "{}", text("broken"));
+        assert!(text("broken").contains("manifests/broken.json:1:"), "{}", text("broken"));
         assert!(text("nowhere/x.json").contains("nowhere/x.json"));
     }
 

@@ -2,12 +2,12 @@
 
 mod command;
 mod manifest;
+mod names;
 mod run;
 mod summary;
-mod tags;
 
 pub use command::{BuildRequest, shell_line};
 pub use manifest::{Product, project_root};
+pub use names::names;
 pub use run::run;
 pub use summary::{ImageSummary, Layer, Steps, Summary};
-pub use tags::expand as expand_tags;

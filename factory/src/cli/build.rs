@@ -18,6 +18,10 @@ pub(crate) fn run(arguments: Build) -> Result<()> {
     let request = request(arguments, &here);
     // Faults of the tags are found before anything starts.
     let words = request.words(&product, Platform::host().as_str())?;
+    // With another catalogue the fragments are not ours to look at.
+    if !replaces_catalogue(&request.options) {
+        product.check()?;
+    }
     if print {
         return print_command(&product, &request, &spec, &words);
     }
@@ -26,6 +30,10 @@ pub(crate) fn run(arguments: Build) -> Result<()> {
     drop(progress);
     answer(&summary.text());
     Ok(())
+}
+
+fn replaces_catalogue(options: &[String]) -> bool {
+    options.iter().any(|option| option.trim_start_matches("--build-context=").starts_with("fragments="))
 }
 
 fn print_command(

@@ -165,10 +165,11 @@ impl Step {
     /// Adds what the configuration asks for; what the step's own environment says wins over what we only suggest.
     fn prepare_environment(&mut self, user: Option<&Identity>) -> Result<(), Fault> {
         let Self { config, env, .. } = self;
-        if let Some(home) = user.and_then(|user| user.home.as_deref())
+        if let Some(user) = user
             && home_is_of_root(env)?
         {
-            env.set("HOME", home);
+            // As engines do for a user that the image does not know.
+            env.set("HOME", user.home.as_deref().unwrap_or(b"/"));
         }
         config.env_unset.iter().for_each(|name| drop(env.remove(name)));
         config.env.iter().for_each(|(name, value)| env.set(name, value.as_bytes()));

@@ -14,6 +14,8 @@ use hyper::body::Incoming;
 use hyper::client::conn::http2::SendRequest;
 use hyper::http::uri::PathAndQuery;
 use hyper::{Request, Response, Uri};
+use llb_gen::llb::encode_definition;
+use llb_gen::ordered::ordered;
 use prost::Message;
 use tonic::body::Body;
 use tonic::client::{Grpc, GrpcService};
@@ -48,9 +50,7 @@ impl GrpcGateway {
     where
         A: Message + Default,
     {
-        let answer = self.exchange(name, limit, request.encode_to_vec()).await?;
-        A::decode(answer)
-            .map_err(|error| Status::new(format!("the answer to {name} cannot be read: {error}")))
+        answer_of(name, self.exchange(name, limit, request.encode_to_vec()).await?)
     }
 
     /// One call on encoded messages, within `limit`.
@@ -91,7 +91,7 @@ impl Gateway for GrpcGateway {
     async fn inputs(&self) -> Result<BTreeMap<String, pb::Definition>, Status> {
         let inputs: wire::InputsResponse =
             self.call("Inputs", Some(CONTROL), &wire::InputsRequest {}).await?;
-        Ok(inputs.definitions.into_iter().collect())
+        Ok(ordered(inputs.definitions))
     }
 
     async fn resolve_source_meta(&self, lookup: SourceLookup) -> Result<ResolvedSource, Status> {
@@ -111,7 +111,8 @@ impl Gateway for GrpcGateway {
 
     async fn solve(&self, request: SolveRequest) -> Result<Option<Ref>, Status> {
         let limit = (!request.evaluate).then_some(CONTROL);
-        let solved: wire::SolveResponse = self.call("Solve", limit, &solve_message(request)).await?;
+        let answer = self.exchange("Solve", limit, solve_message(request)).await?;
+        let solved: wire::SolveResponse = answer_of("Solve", answer)?;
         Ok(match solved.result.and_then(|result| result.result) {
             Some(wire::result::Result::Ref(reference)) => Ref::from_id(reference.id),
             Some(wire::result::Result::RefDeprecated(id)) => Ref::from_id(id),
@@ -182,10 +183,16 @@ impl Gateway for GrpcGateway {
 }
 
 fn enabled(caps: Vec<ApiCap>) -> BTreeSet<String> {
-    caps.into_iter().filter(|cap| cap.enabled).map(|cap| cap.id).collect()
+    ordered(caps.into_iter().filter(|cap| cap.enabled).map(|cap| cap.id))
 }
 
-fn solve_message(request: SolveRequest) -> wire::SolveRequest {
+fn answer_of<A: Message + Default>(name: &str, answer: Bytes) -> Result<A, Status> {
+    A::decode(answer).map_err(|error| Status::new(format!("the answer to {name} cannot be read: {error}")))
+}
+
+/// The message with its definition, which is encoded apart: limits are beyond the generated types.
+fn solve_message(request: SolveRequest) -> Vec<u8> {
+    let definition = encode_definition(&request.definition, &request.resources);
     let cache_imports = request
         .cache_imports
         .into_iter()
@@ -194,14 +201,16 @@ fn solve_message(request: SolveRequest) -> wire::SolveRequest {
             attrs: import.attrs.into_iter().collect(),
         })
         .collect();
-    wire::SolveRequest {
-        definition: Some(request.definition),
+    let rest = wire::SolveRequest {
         allow_result_return: true,
         allow_result_array_ref: true,
         cache_imports,
         evaluate: request.evaluate,
         ..Default::default()
-    }
+    };
+    let mut message = rest.encode_to_vec();
+    prost::encoding::bytes::encode(1, &definition, &mut message);
+    message
 }
 
 fn result_message(result: BuildResult) -> wire::Result {
@@ -298,7 +307,10 @@ impl Decoder for Encoded {
 
 #[cfg(test)]
 mod tests {
+    use llb_gen::llb::Resources;
+
     use super::*;
+    use crate::gateway::CacheImport;
 
     #[test]
     fn kinds_of_files_follow_gos_mode_bits() {
@@ -313,6 +325,29 @@ mod tests {
         for (mode, kind) in table {
             assert_eq!(file_kind(mode), kind, "mode {mode:o}");
         }
+    }
+
+    #[test]
+    fn limits_reach_the_metadata_of_their_op() {
+        let mut definition = pb::Definition { def: vec![b"op".to_vec()], ..Default::default() };
+        definition.metadata.insert("a".into(), pb::OpMetadata { ignore_cache: true, ..Default::default() });
+        definition.metadata.insert("b".into(), pb::OpMetadata::default());
+        let limits = Resources { memory: 64 << 20, memory_swap: -1, ..Default::default() };
+        let resources = BTreeMap::from([("a".to_owned(), limits)]);
+        let imports = vec![CacheImport { kind: "registry".into(), attrs: BTreeMap::new() }];
+        let request = SolveRequest {
+            definition: definition.clone(),
+            resources,
+            cache_imports: imports,
+            evaluate: false,
+        };
+        let bytes = solve_message(request);
+        let read = wire::SolveRequest::decode(bytes.as_slice()).unwrap();
+        assert_eq!(read.definition.as_ref(), Some(&definition), "what the generated types know is as it was");
+        assert_eq!(read.cache_imports[0].r#type, "registry");
+        // OpMetadata of `a`: ignore_cache (1), linux_resources (7) of memory (1) 64 MiB and memorySwap (2) -1.
+        let expected = b"\x08\x01\x3a\x10\x08\x80\x80\x80\x20\x10\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01";
+        assert!(bytes.windows(expected.len()).any(|part| part == expected), "{bytes:x?}");
     }
 
     #[test]

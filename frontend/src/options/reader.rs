@@ -1,5 +1,6 @@
 //! Takes options one by one, keeps what is wrong with them, and knows in the end which nobody took.
 
+use llb_gen::ordered::ordered;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -64,7 +65,7 @@ impl Reader {
     pub(super) fn group(&mut self, prefix: &str) -> BTreeMap<String, String> {
         let names: Vec<String> = self.left.keys().filter(|name| name.starts_with(prefix)).cloned().collect();
         let taken = names.into_iter().filter_map(|name| self.left.remove_entry(&name));
-        taken.map(|(name, text)| (name[prefix.len()..].to_owned(), text)).collect()
+        ordered(taken.map(|(name, text)| (name[prefix.len()..].to_owned(), text)))
     }
 
     /// Takes an option whose meaning is not ours to act on.

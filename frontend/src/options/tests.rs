@@ -166,8 +166,11 @@ fn what_cannot_be_followed_is_refused_by_name() {
         ("filename", "../m.json"),
         ("filename", "/m.json"),
         ("build-arg:SOURCE_DATE_EPOCH", "context"),
-        ("memory", "1"),
-        ("cpuquota", "1"),
+        ("memory", "512m"),
+        ("memory", "0"),
+        ("memswap", "-2"),
+        ("cpuquota", "-1"),
+        ("cpusetcpus", "3-1"),
         ("override-copy-image", "x"),
         ("build-arg:BUILDKIT_DISABLE_FILEOP", "1"),
         ("build-arg:BUILDKIT_SBOM_SCAN_CONTEXT", "true"),
@@ -183,6 +186,14 @@ fn what_cannot_be_followed_is_refused_by_name() {
         let error = read(&[(option, text)]).expect_err(option).to_string();
         assert!(error.starts_with(&format!("option `{option}`: ")), "{error}");
     }
+}
+
+#[test]
+fn limits_are_those_of_every_step() {
+    let options = read_well(&[("memory", "1"), ("memswap", "-1"), ("cpushares", "2"), ("cpusetmems", "0-1")]);
+    let limits = options.sandbox.resources;
+    assert_eq!((limits.memory, limits.memory_swap, limits.cpu_shares), (1, -1, 2));
+    assert_eq!((limits.cpuset_mems.as_str(), limits.cpuset_cpus.as_str()), ("0-1", ""));
 }
 
 #[test]

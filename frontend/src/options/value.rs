@@ -1,8 +1,10 @@
 //! How the values of options are written: Go's booleans, one CSV record, limits and hosts.
 
 use std::net::IpAddr;
+use std::str::FromStr;
 
 use llb_gen::llb::{HostIp, Ulimit};
+use llb_gen::model::step::CpuSet;
 
 /// A boolean as Go's `strconv.ParseBool` reads it.
 pub(super) fn boolean(text: &str) -> Result<bool, String> {
@@ -100,6 +102,23 @@ fn ulimit(record: &str) -> Result<Ulimit, String> {
 /// A whole number of bytes, not negative.
 pub(super) fn bytes(text: &str) -> Result<i64, String> {
     text.parse().ok().filter(|size| *size >= 0).ok_or_else(|| format!("`{text}` is not a number of bytes"))
+}
+
+/// A whole number above 0.
+pub(super) fn positive<N: FromStr + Default + PartialOrd>(text: &str) -> Result<N, String> {
+    let number = text.parse().ok().filter(|number| *number > N::default());
+    number.ok_or_else(|| format!("`{text}` is not a whole number above 0"))
+}
+
+/// A whole number above 0, or -1 for no limit.
+pub(super) fn positive_or_unlimited(text: &str) -> Result<i64, String> {
+    if text == "-1" { Ok(-1) } else { positive(text).map_err(|reason| format!("{reason}, nor -1")) }
+}
+
+/// A list of processors or memory nodes.
+pub(super) fn cpuset(text: &str) -> Result<String, String> {
+    let set: CpuSet = text.parse().map_err(|fault| format!("{fault}; a list is `0-3,6`"))?;
+    Ok(set.to_string())
 }
 
 /// Seconds since 1970.

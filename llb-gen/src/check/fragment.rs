@@ -8,6 +8,7 @@ use super::{arg, config, step};
 use crate::diagnostic::{Diagnostic, Sink, listed, nearest};
 use crate::model::step::{Action, MountSource, Origin, Step};
 use crate::model::{Arg, ArgKind, Fragment, Stage, StageBase, StageName, Value};
+use crate::ordered::ordered;
 use crate::parse::RawFragment;
 use crate::parse::node::Found;
 use crate::parse::raw::fragment::RawStage;
@@ -120,14 +121,10 @@ fn stage_references(fragment: &Fragment, sink: &mut Sink) {
 }
 
 fn stage_circles(fragment: &Fragment, sink: &mut Sink) {
-    let edges: BTreeMap<&str, Vec<(String, Place)>> = fragment
-        .stages
-        .iter()
-        .map(|stage| {
-            let used = needs(stage).into_iter().map(|name| (name.as_str().to_owned(), name.place().clone()));
-            (stage.name.as_str(), used.collect())
-        })
-        .collect();
+    let edges: BTreeMap<&str, Vec<(String, Place)>> = ordered(fragment.stages.iter().map(|stage| {
+        let used = needs(stage).into_iter().map(|name| (name.as_str().to_owned(), name.place().clone()));
+        (stage.name.as_str(), used.collect())
+    }));
     for (path, place) in variables::find_circles(&edges) {
         let message = format!("stages need each other: {}", path.join(" → "));
         sink.push(Diagnostic::error("stage-cycle", &place, message));

@@ -51,8 +51,15 @@ pub(super) fn manifest(raw: RawManifest, sink: &mut Sink) -> (Manifest, Found) {
     (manifest, found)
 }
 
+/// The names that a manifest without a file has: what clients call the text that they were given on standard input, and
+/// what a URL answers.
+const NO_FILE: [&str; 3] = ["Dockerfile", "dockerfile", "context"];
+
 fn id_is_the_stem(id: &Located<crate::model::ManifestId>, path: &str, sink: &mut Sink) {
     let name = path.rsplit('/').next().unwrap_or(path);
+    if NO_FILE.contains(&name) {
+        return;
+    }
     let stem = name.strip_suffix(".json").unwrap_or(name);
     if stem != id.as_str() {
         let message = format!("the id `{}` is not the file's name `{stem}`", id.value());

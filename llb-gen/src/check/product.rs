@@ -9,6 +9,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics, Sink, Warnings, listed, nearest
 use crate::model::{
     Arg, Fragment, Manifest, Product, Selection, Template, TemplateSelection, TextValue, Version,
 };
+use crate::ordered::ordered;
 use crate::parse::node::Found;
 use crate::parse::raw::manifest::RawSelections;
 use crate::parse::{RawFragment, RawManifest, RawTemplate};
@@ -206,7 +207,7 @@ impl Parts {
     }
 
     fn unused_arguments(&self, manifest_found: &Found, sink: &mut Sink) {
-        let declared: BTreeSet<&str> = self.declarations().map(|arg| arg.name.as_str()).collect();
+        let declared: BTreeSet<&str> = ordered(self.declarations().map(|arg| arg.name.as_str()));
         for arg in &self.manifest.args {
             let name = arg.name.as_str();
             let used = manifest_found.uses.iter().any(|used| used.name == name);
@@ -292,7 +293,7 @@ fn present<'f>(
 /// The versions among folder entries, oldest first.
 fn known_versions(entries: &[String]) -> Vec<String> {
     let stem = |entry: &String| Version::from_text(entry.strip_suffix(".json").unwrap_or(entry)).ok();
-    let versions: BTreeSet<Version> = entries.iter().filter_map(stem).collect();
+    let versions: BTreeSet<Version> = ordered(entries.iter().filter_map(stem));
     versions.iter().map(ToString::to_string).collect()
 }
 
@@ -305,7 +306,7 @@ fn unknown_name(
 ) -> Diagnostic {
     let message = format!("{what} `{name}` does not exist: there is no `{}`", entry.path);
     let fault = Diagnostic::error("missing-file", place, message);
-    let known: BTreeSet<&str> = names.iter().map(String::as_str).filter(|known| *known != name).collect();
+    let known: BTreeSet<&str> = ordered(names.iter().map(String::as_str).filter(|known| *known != name));
     match nearest(name, known.iter().copied()) {
         Some(near) => fault.help(format!("did you mean `{near}`?")),
         None if known.is_empty() => fault,

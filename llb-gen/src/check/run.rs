@@ -44,7 +44,7 @@ pub(super) fn run(raw: RawRunStep, sink: &mut Sink) -> Option<Run> {
         ssh: items(raw.ssh).map(ssh).collect(),
         mounts: mounts.into_iter().collect::<Option<_>>()?,
         devices: items(raw.devices).map(device).collect(),
-        limits: raw.limits.map(limits).unwrap_or_default(),
+        limits: raw.limits.map(|raw| limits(raw, sink)).unwrap_or_default(),
         ulimits: raw.ulimits.unwrap_or_default().0.into_iter().map(|(name, limit)| (name, limit.0)).collect(),
         extra_hosts: raw.extra_hosts.unwrap_or_default().0,
         valid_exit_codes: codes.map(Located::into_value).unwrap_or_default(),
@@ -212,7 +212,12 @@ fn same_path_twice(cache: &[CacheMount], mounts: &[Option<Mount>], sink: &mut Si
     }
 }
 
-fn limits(raw: RawLimits) -> Limits {
+fn limits(raw: RawLimits, sink: &mut Sink) -> Limits {
+    if let (None, Some(swap)) = (&raw.memory, &raw.swap) {
+        let fault =
+            Diagnostic::error("swap-without-memory", swap.place(), "`swap` is given without `memory`");
+        sink.push(fault.help("swap is limited together with the memory that it extends"));
+    }
     Limits {
         memory: raw.memory,
         swap: raw.swap,

@@ -7,6 +7,7 @@ use super::variables::{Names, Region};
 use crate::diagnostic::Sink;
 use crate::model::step::{Action, Env, Step};
 use crate::model::{Arg, Base, Fragment, Manifest, Stage, StageBase, Template, Value};
+use crate::ordered::ordered;
 use crate::parse::node::Found;
 use crate::text::Place;
 
@@ -57,7 +58,7 @@ impl<'a> Scopes<'a> {
     }
 
     fn check(&self, args: &[Arg], regions: Vec<Region>, found: &Found, sink: &mut Sink) {
-        let args = args.iter().map(|arg| arg.name.as_str()).collect();
+        let args = ordered(args.iter().map(|arg| arg.name.as_str()));
         let names = Names { args, env: self.env.clone(), base_may_set_more: self.base_may_set_more, regions };
         names.check(&found.uses, sink);
     }
@@ -73,7 +74,7 @@ fn defaults(args: &[Arg]) -> Vec<Region> {
 }
 
 fn with_env(place: &Place, env: &Env, anything: bool) -> Region {
-    let names = env.iter().map(|entry| entry.name.as_str().to_owned()).collect();
+    let names = ordered(env.iter().map(|entry| entry.name.as_str().to_owned()));
     Region { span: place.span(), names, arguments_only: false, anything }
 }
 

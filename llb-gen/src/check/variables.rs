@@ -6,6 +6,7 @@ use crate::diagnostic::{Diagnostic, Sink};
 use crate::model::scope::unknown_variable;
 use crate::model::step::Env;
 use crate::model::{Arg, PLATFORM_VARIABLES};
+use crate::ordered::ordered;
 use crate::parse::node::FoundUse;
 use crate::text::{Place, Span};
 
@@ -18,7 +19,7 @@ impl<'a> Circle<'a> {
     /// The arguments of one document.
     pub(super) fn of_args(args: &'a [Arg]) -> Self {
         let uses = |arg: &Arg| arg.default.iter().flat_map(|value| value.uses()).map(owned).collect();
-        Self { edges: args.iter().map(|arg| (arg.name.as_str(), uses(arg))).collect() }
+        Self { edges: ordered(args.iter().map(|arg| (arg.name.as_str(), uses(arg)))) }
     }
 
     /// The variables of one `env`. One that names itself means what is below.
@@ -27,7 +28,7 @@ impl<'a> Circle<'a> {
             let name = entry.name.as_str();
             (name, entry.value.uses().filter(|used| used.name != name).map(owned).collect())
         });
-        Self { edges: edges.collect() }
+        Self { edges: ordered(edges) }
     }
 }
 
@@ -141,7 +142,7 @@ impl Names<'_> {
                 .help("declare an argument in `args`; the environment can be set from it");
         }
         let env = self.env.iter().copied().filter(|_| !arguments_only);
-        let known: BTreeSet<&str> = self.args.iter().copied().chain(PLATFORM_VARIABLES).chain(env).collect();
+        let known: BTreeSet<&str> = ordered(self.args.iter().copied().chain(PLATFORM_VARIABLES).chain(env));
         unknown_variable(&used.name, known.iter().copied()).at(&used.place)
     }
 }

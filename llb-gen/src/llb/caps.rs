@@ -96,6 +96,8 @@ caps! {
     EXEC_ULIMIT = "exec.meta.ulimit";
     /// Parent cgroup of the process.
     EXEC_CGROUP_PARENT = "exec.meta.cgroup.parent";
+    /// Limits of the process's cgroup, `OpMetadata.linux_resources`.
+    EXEC_LINUX_RESOURCES = "exec.meta.linux.resources";
     /// CDI devices.
     EXEC_CDI = "exec.meta.cdi";
     /// Exit codes other than 0 that count as success.

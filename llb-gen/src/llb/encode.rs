@@ -5,9 +5,13 @@
 //! oneof after all other fields, prost by tag number (so the payload would stand before `platform` and `constraints`); and
 //! Go writes key and value of a map entry even where they are empty, prost leaves an empty one out.
 
+use std::collections::BTreeMap;
+
 use bollard_buildkit_proto::pb;
 use prost::Message as _;
 use prost::encoding::{WireType, encode_key, encode_varint};
+
+use super::Resources;
 
 /// Encodes an op as the daemon would.
 pub(crate) fn op(op: &pb::Op) -> Vec<u8> {
@@ -19,6 +23,24 @@ pub(crate) fn op(op: &pb::Op) -> Vec<u8> {
             .encode(&mut bytes)
             .expect("a vector grows as needed"),
         None => {}
+    }
+    bytes
+}
+
+/// Encodes a definition with limits of its execs, by the digests of their ops ([`super::Graph::resources`]). The generated
+/// wire types end before that field of the metadata.
+pub fn encode_definition(definition: &pb::Definition, resources: &BTreeMap<String, Resources>) -> Vec<u8> {
+    let mut rest = definition.clone();
+    rest.metadata.retain(|digest, _| !resources.contains_key(digest));
+    let mut bytes = rest.encode_to_vec();
+    for (digest, resources) in resources {
+        let mut value =
+            definition.metadata.get(digest).map(pb::OpMetadata::encode_to_vec).unwrap_or_default();
+        length_delimited(7, &resources.encode_to_vec(), &mut value);
+        let mut entry = Vec::new();
+        length_delimited(1, digest.as_bytes(), &mut entry);
+        length_delimited(2, &value, &mut entry);
+        length_delimited(2, &entry, &mut bytes);
     }
     bytes
 }

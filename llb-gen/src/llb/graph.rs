@@ -1,5 +1,6 @@
 //! All vertices that a state needs, checked and marshalled.
 
+use crate::ordered::ordered;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -7,7 +8,7 @@ use bollard_buildkit_proto::pb;
 use prost::Message as _;
 
 use super::vertex::{Edge, Vertex};
-use super::{Cap, Meta, OpDigest, SourceInfo, State, encode};
+use super::{Cap, Meta, OpDigest, Resources, SourceInfo, State, encode};
 
 /// A vertex of a graph with what all mentions of its op say about it.
 #[derive(Debug)]
@@ -121,11 +122,18 @@ impl Graph {
         let Some(result) = &self.result else { return pb::Definition::default() };
         let terminal = encode::op(&pb::Op { inputs: vec![result.to_pb()], ..pb::Op::default() });
         let mut metadata: BTreeMap<String, pb::OpMetadata> =
-            self.nodes.iter().map(|node| (node.vertex.digest().to_string(), node.meta.to_pb())).collect();
+            ordered(self.nodes.iter().map(|node| (node.vertex.digest().to_string(), node.meta.to_pb())));
         metadata.insert(OpDigest::of(&terminal).to_string(), self.terminal_metadata());
         let mut def: Vec<Vec<u8>> = self.nodes.iter().map(|node| node.vertex.bytes().to_vec()).collect();
         def.push(terminal);
         pb::Definition { def, metadata, source: self.source_map() }
+    }
+
+    /// The limits of execs that have any, by the digests of their ops: what [`super::encode_definition`] adds to the marshalled
+    /// definition.
+    pub fn resources(&self) -> BTreeMap<String, Resources> {
+        let limited = self.nodes.iter().filter(|node| !node.meta.limits().is_empty());
+        ordered(limited.map(|node| (node.vertex.digest().to_string(), node.meta.limits().clone())))
     }
 
     /// The digest of the whole definition: the terminal op's, which names everything below it.
@@ -138,7 +146,7 @@ impl Graph {
         let used = self.nodes.iter().flat_map(|node| node.meta.graph_caps());
         let caps = [Cap::CONSTRAINTS, Cap::PLATFORM].into_iter().chain(used);
         pb::OpMetadata {
-            caps: caps.map(|cap| (cap.id().to_owned(), true)).collect(),
+            caps: ordered(caps.map(|cap| (cap.id().to_owned(), true))),
             ..pb::OpMetadata::default()
         }
     }
@@ -166,7 +174,7 @@ impl Graph {
             });
             (node.vertex.digest().to_string(), pb::Locations { locations: locations.collect() })
         });
-        let locations = locations.collect();
+        let locations = ordered(locations);
         Some(pb::Source { locations, infos: files.into_iter().map(SourceInfo::to_pb).collect() })
     }
 

@@ -1,10 +1,11 @@
 //! What is said about an op without being part of it.
 
+use crate::ordered::ordered;
 use std::collections::BTreeMap;
 
 use bollard_buildkit_proto::pb;
 
-use super::{Cap, Location};
+use super::{Cap, Location, Resources};
 
 /// Vertices of one group are shown by clients under one heading (`pb.ProgressGroup`).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -36,6 +37,7 @@ pub struct Meta {
     export_cache: Option<bool>,
     caps: Vec<Cap>,
     locations: Vec<Location>,
+    resources: Resources,
 }
 
 impl Meta {
@@ -80,6 +82,13 @@ impl Meta {
         self
     }
 
+    /// Limits what the process of an exec may use. Listed as a capability that the daemon must have.
+    #[must_use]
+    pub fn resources(mut self, resources: Resources) -> Self {
+        self.resources = resources;
+        self
+    }
+
     /// Adds a place the op comes from. Order does not matter, duplicates are dropped.
     #[must_use]
     pub fn location(mut self, location: Location) -> Self {
@@ -95,6 +104,11 @@ impl Meta {
     /// The places the op comes from, sorted.
     pub fn locations(&self) -> &[Location] {
         &self.locations
+    }
+
+    /// What the process may use.
+    pub(crate) fn limits(&self) -> &Resources {
+        &self.resources
     }
 
     pub(crate) fn with_caps(mut self, caps: impl IntoIterator<Item = Cap>) -> Self {
@@ -124,6 +138,7 @@ impl Meta {
             self.progress_group.take().into_iter().chain(other.progress_group.clone()).min();
         self.cache = self.cache.max(other.cache);
         self.export_cache = self.export_cache.max(other.export_cache);
+        self.resources = self.resources.relaxed(&other.resources);
         for location in &other.locations {
             self.add_location(location.clone());
         }
@@ -137,11 +152,9 @@ impl Meta {
         }
         pb::OpMetadata {
             ignore_cache: self.cache == CachePolicy::Ignore,
-            caps: self
-                .all_caps(!description.is_empty())
-                .into_iter()
-                .map(|cap| (cap.id().to_owned(), true))
-                .collect(),
+            caps: ordered(
+                self.all_caps(!description.is_empty()).into_iter().map(|cap| (cap.id().to_owned(), true)),
+            ),
             description,
             export_cache: self.export_cache.map(|value| pb::ExportCache { value }),
             progress_group: self.progress_group.as_ref().map(|group| pb::ProgressGroup {
@@ -157,6 +170,7 @@ impl Meta {
         caps.extend(described.then_some(Cap::META_DESCRIPTION));
         caps.extend((self.cache == CachePolicy::Ignore).then_some(Cap::META_IGNORE_CACHE));
         caps.extend(self.export_cache.map(|_| Cap::META_EXPORT_CACHE));
+        caps.extend((!self.resources.is_empty()).then_some(Cap::EXEC_LINUX_RESOURCES));
         caps
     }
 

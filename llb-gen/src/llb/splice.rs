@@ -80,11 +80,12 @@ impl<'a> Splicer<'a> {
                 language: info.language.clone(),
             })
         });
-        let decoded = ops.iter().map(|bytes| {
-            Ok((OpDigest::of(bytes).to_string(), (bytes.as_slice(), pb::Op::decode(bytes.as_slice())?)))
-        });
-        let ops = decoded.collect::<Result<_, SpliceError>>()?;
-        Ok(Self { definition, files: files.collect(), ops, done: BTreeMap::new() })
+        let mut decoded = BTreeMap::new();
+        for bytes in ops {
+            let op = pb::Op::decode(bytes.as_slice())?;
+            decoded.insert(OpDigest::of(bytes).to_string(), (bytes.as_slice(), op));
+        }
+        Ok(Self { definition, files: files.collect(), ops: decoded, done: BTreeMap::new() })
     }
 
     /// The edge that an input of `user` names. Goes depth first in a loop; digests make cycles impossible.

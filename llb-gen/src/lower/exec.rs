@@ -4,15 +4,23 @@ use std::collections::BTreeSet;
 
 use super::about::About;
 use super::{LowerError, Lowering, Stages};
-use crate::llb::{Access, ContentCache, Copy, Exec, FileOp, Id, Mkdir, Mount, Network, Platform, State};
+use crate::llb::{
+    Access, Cap, ContentCache, Copy, Exec, FileOp, Id, Meta, Mkdir, Mount, Network, Platform, Resources,
+    State,
+};
+use crate::ordered::ordered;
 use crate::plan::exec::LOWER;
 use crate::plan::here::WRAPPER;
 use crate::plan::step::{
-    CacheFolder, PlannedCopy, PlannedExec, PlannedFile, PlannedMount, PlannedStep, Wrapper, WrapperSpec,
+    CacheFolder, PlannedCopy, PlannedExec, PlannedFile, PlannedMount, PlannedStep, WithoutCache, Wrapper,
+    WrapperSpec,
 };
 
 /// Where the wrapper leaves output, measures and the manifest of changes.
 const EVIDENCE: &str = "/.factory/out";
+
+/// Where mounts are that only keep caches.
+const KEEPERS: &str = "/.factory/keepers";
 
 /// The wrapper's file in the frontend's own image.
 const WRAPPER_FILE: &str = "/helper";
@@ -30,6 +38,7 @@ impl Lowering<'_> {
         for mount in &planned.mounts {
             exec = exec.mount(self.mount(mount, step, stages, about)?);
         }
+        exec = self.keep_caches(exec, &planned.mounts);
         for secret in &planned.secret_env {
             exec = exec.secret_env(secret.clone());
         }
@@ -37,7 +46,7 @@ impl Lowering<'_> {
             exec = exec.device(name, *optional);
         }
         exec = self.sandbox(exec, planned);
-        Ok(exec.meta(about.step()).run().root())
+        Ok(exec.meta(about.step().resources(self.limits(planned))).run().root())
     }
 
     /// Argv, environment, user, root, and the wrapper round them.
@@ -88,7 +97,7 @@ impl Lowering<'_> {
     fn sandbox(&self, exec: Exec, planned: &PlannedExec) -> Exec {
         let sandbox = &self.plan.request.sandbox;
         let mut exec = exec.network(planned.network.unwrap_or(sandbox.network)).security(planned.security);
-        let own: BTreeSet<&str> = planned.ulimits.iter().map(|limit| limit.name.as_str()).collect();
+        let own: BTreeSet<&str> = ordered(planned.ulimits.iter().map(|limit| limit.name.as_str()));
         let given = sandbox.ulimits.iter().filter(|limit| !own.contains(limit.name.as_str()));
         for limit in given.chain(&planned.ulimits) {
             exec = exec.ulimit(limit.clone());
@@ -102,6 +111,15 @@ impl Lowering<'_> {
         exec = sandbox.cgroup_parent.iter().fold(exec, |exec, parent| exec.cgroup_parent(parent));
         exec = sandbox.hostname.iter().fold(exec, |exec, name| exec.hostname(name));
         exec.proxies(sandbox.proxies.clone())
+    }
+
+    /// Limits are said only to a daemon that enforces them: any other refuses the op that asks for them.
+    fn limits(&self, planned: &PlannedExec) -> Resources {
+        let request = self.plan.request;
+        match request.can(Cap::EXEC_LINUX_RESOURCES) {
+            true => planned.limits.clone().or(&request.sandbox.resources),
+            false => Resources::default(),
+        }
     }
 
     fn mount(
@@ -120,7 +138,7 @@ impl Lowering<'_> {
             PlannedMount::Collected { dest, copies } => {
                 Mount::read_only(dest, &self.collected(copies, step, stages, about)?)
             }
-            PlannedMount::Cache { dest, id, sharing, from, path, folder } => {
+            PlannedMount::Cache { dest, id, sharing, from, path, folder, .. } => {
                 let source = from.as_ref().map(|from| self.source(from, step, stages)).transpose()?;
                 let (source, selector) = self.cache_start(source.unwrap_or_default(), path, *folder, about);
                 Mount::Cache { dest: dest.clone(), id: id.clone(), sharing: *sharing, source, selector }
@@ -160,6 +178,21 @@ impl Lowering<'_> {
         Ok(op.state())
     }
 
+    /// Caches that a run without cache must not empty get a mount that keeps them.
+    fn keep_caches(&self, exec: Exec, mounts: &[PlannedMount]) -> Exec {
+        let kept = mounts.iter().filter_map(|mount| match mount {
+            PlannedMount::Cache { id, without_cache: WithoutCache::Kept, .. } => Some(id),
+            _ => None,
+        });
+        let mkdir = Mkdir::new("/keeper", 0o755).timestamp(self.timestamp());
+        let source =
+            FileOp::on(&State::scratch()).mkdir(mkdir).meta(Meta::named("[internal] keep caches")).state();
+        kept.enumerate().fold(exec, |exec, (at, id)| {
+            let (dest, source) = (format!("{KEEPERS}/{at}"), source.clone());
+            exec.mount(Mount::CacheKeeper { dest, id: id.clone(), source })
+        })
+    }
+
     /// What a new cache folder holds. Owner and mode can only be given by a folder that has them.
     fn cache_start(
         &self,
@@ -185,7 +218,7 @@ impl Lowering<'_> {
         on: &State,
         about: &About,
     ) -> Result<Option<Copy>, LowerError> {
-        let names: BTreeSet<String> = actions.iter().filter_map(owner_names).collect();
+        let names: BTreeSet<String> = ordered(actions.iter().filter_map(owner_names));
         if names.is_empty() {
             return Ok(None);
         }
@@ -210,6 +243,7 @@ fn owner_names(action: &PlannedFile) -> Option<String> {
         PlannedFile::Copy(copy) => copy.owner.as_ref(),
         PlannedFile::File { owner, .. }
         | PlannedFile::Folder { owner, .. }
+        | PlannedFile::Parents { owner, .. }
         | PlannedFile::Symlink { owner, .. }
         | PlannedFile::Http { owner, .. }
         | PlannedFile::Git { owner, .. } => owner.as_ref(),

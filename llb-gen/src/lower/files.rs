@@ -18,7 +18,7 @@ impl Lowering<'_> {
     ) -> Result<State, LowerError> {
         let guard = self.owner_guard(actions, step, on, about)?;
         let mut op = FileOp::on(on).meta(about.step());
-        if let Some(guard) = guard {
+        for guard in guard.into_iter().chain(self.presence_guard(actions, on, about)) {
             op = op.copy(guard);
         }
         for action in actions {
@@ -39,27 +39,43 @@ impl Lowering<'_> {
         Ok(match action {
             PlannedFile::Copy(copy) => op.copy(self.copy(copy, step, stages)?),
             PlannedFile::File { path, content, mode, owner } => {
-                let file = Mkfile::new(path, *mode, content.clone()).timestamp(time);
-                op.mkfile(owned(file, owner.as_ref(), Mkfile::owner))
+                // A file that is made keeps the mode of one that it replaces, and loses bits to the daemon's umask; a file
+                // that is copied does neither. But a copy would go into a folder of that name, which making it refuses.
+                let op = op.mkfile(Mkfile::new(path, 0o644, Vec::new()).timestamp(time));
+                let content = Mkfile::new("/content", 0o644, content.clone()).timestamp(time);
+                let content = FileOp::on(&State::scratch()).mkfile(content);
+                let content = content.meta(about.named(&format!("content of {path}"))).state();
+                let copy = Copy::new(&content, "/content", path).mode(*mode).timestamp(time);
+                op.copy(owned(copy, owner.as_ref(), Copy::owner))
             }
             PlannedFile::Folder { path, mode, owner } => {
-                let folder = Mkdir::new(path, *mode).with_parents().timestamp(time);
-                op.mkdir(owned(folder, owner.as_ref(), Mkdir::owner))
+                let op = op.mkdir(Mkdir::new(path, 0o755).with_parents().timestamp(time));
+                match (mode, owner) {
+                    (None, None) => op,
+                    _ => op.copy(self.folder_as(path, *mode, owner.as_ref(), about)),
+                }
+            }
+            PlannedFile::Parents { path, owner } => {
+                let folders = Mkdir::new(path, 0o755).with_parents().timestamp(time);
+                op.mkdir(owned(folders, owner.as_ref(), Mkdir::owner))
             }
             PlannedFile::Symlink { path, target, owner } => {
                 let link = Symlink::new(target, path).timestamp(time);
                 op.symlink(owned(link, owner.as_ref(), Symlink::owner))
             }
-            PlannedFile::Remove { path, missing_ok, wildcard } => {
-                let mut remove = Remove::new(path);
-                remove = if *wildcard { remove.wildcard() } else { remove };
-                op.remove(if *missing_ok { remove.allow_not_found() } else { remove })
+            PlannedFile::Remove { path, wildcard, .. } => {
+                let remove = Remove::new(path).allow_not_found();
+                op.remove(if *wildcard { remove.wildcard() } else { remove })
             }
             PlannedFile::Http { url, checksum, name, dest, mode, owner, unpack } => {
                 let source = Http::new(url).checksum(checksum).filename(name);
                 let source = source.meta(about.named(&format!("fetch {url}"))).state();
                 let copy = Copy::new(&source, format!("/{name}"), dest).create_dest_path().timestamp(time);
-                let copy = if *unpack { copy.unpack() } else { copy.mode(*mode) };
+                let copy = match (unpack, mode) {
+                    (true, _) => copy.unpack(),
+                    (false, Some(mode)) => copy.mode(*mode),
+                    (false, None) => copy,
+                };
                 op.copy(owned(copy, owner.as_ref(), Copy::owner))
             }
             PlannedFile::Git { url, commit, subdir, keep_git_dir, dest, include, exclude, mode, owner } => {
@@ -73,6 +89,36 @@ impl Lowering<'_> {
                 op.copy(owned(copy, owner.as_ref(), Copy::owner))
             }
         })
+    }
+
+    /// A folder laid over the one at `path`, which gives it mode and owner: the daemon makes folders under its umask and
+    /// without special bits, and leaves alone what is there already.
+    fn folder_as(&self, path: &str, mode: Option<u32>, owner: Option<&Owner>, about: &About) -> Copy {
+        let (parent, name) = path.rsplit_once('/').unwrap_or(("", path));
+        let folder = Mkdir::new(format!("/{name}"), 0o755).timestamp(self.timestamp());
+        let folder = FileOp::on(&State::scratch()).mkdir(folder);
+        let folder = folder.meta(about.named(&format!("mode and owner of {path}"))).state();
+        let copy = Copy::new(&folder, "/", format!("{parent}/")).dir_contents();
+        let copy = copy.mode(mode.unwrap_or(0o755)).timestamp(self.timestamp());
+        owned(copy, owner, Copy::owner)
+    }
+
+    /// What is removed has to be there where the step does not say otherwise. The daemon's own removal follows links to see
+    /// that, on the machine it runs on, and finds nothing wrong with a wildcard for nothing; so an op before it takes a copy
+    /// of the names alone, and this copy of nothing makes the removal wait for it.
+    fn presence_guard(&self, actions: &[PlannedFile], on: &State, about: &About) -> Option<Copy> {
+        let needed = actions.iter().filter_map(|action| match action {
+            PlannedFile::Remove { path, missing_ok: false, wildcard } => Some((path, *wildcard)),
+            _ => None,
+        });
+        let names = needed.map(|(path, wildcard)| {
+            let copy = Copy::new(on, path, "/").allow_wildcard(wildcard).allow_empty_wildcard(false);
+            copy.exclude(["**"]).timestamp(self.timestamp())
+        });
+        let op = names.fold(FileOp::on(&State::scratch()), FileOp::copy);
+        let checked = op.meta(about.named("check that it is there")).state();
+        let guard = Copy::new(&checked, "/nothing-*", "/").allow_wildcard(true).allow_empty_wildcard(true);
+        (!checked.is_scratch()).then_some(guard)
     }
 
     /// A copy as a Dockerfile's `COPY` makes it.

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::llb::source::Local;
 use crate::llb::{Meta, State};
+use crate::ordered::ordered;
 use crate::plan::Plan;
 use crate::plan::step::{Files, PlannedAction, PlannedCopy, PlannedFile, PlannedMount, PlannedStep};
 use crate::request::Tree;
@@ -36,7 +37,7 @@ impl Trees {
             let state = state(tree(&files)?, &paths);
             Some((files, state))
         });
-        Self { states: states.collect() }
+        Self { states: ordered(states) }
     }
 
     /// The filesystem; nothing for a named context that was not given.
@@ -87,10 +88,11 @@ fn mount_paths(mount: &PlannedMount) -> Vec<(&Files, String)> {
     }
 }
 
-/// What a copy reads: its source, or what it includes of it.
+/// What a copy reads: its source, or what it includes of it. What wildcards match may be files, of which nothing can be
+/// included.
 fn copy_paths(copy: &PlannedCopy) -> Vec<(&Files, String)> {
     let simple = |pattern: &String| !pattern.contains("**") && !pattern.starts_with('!');
-    if copy.include.is_empty() || !copy.include.iter().all(simple) {
+    if copy.include.is_empty() || copy.src.contains(['*', '?', '[']) || !copy.include.iter().all(simple) {
         return vec![(&copy.from, copy.src.clone())];
     }
     let src = copy.src.trim_end_matches('/');

@@ -160,8 +160,11 @@ impl<T: Decode> Decode for Vec<T> {
 
     fn decode(node: Node<'_, '_>, cx: &mut Context<'_>) -> Option<Self> {
         let Json::Array(array) = node else { return cx.wrong_type(node, Self::FORM) };
-        let items: Vec<Option<T>> = array.elements.iter().map(|item| T::decode(item, cx)).collect();
-        items.into_iter().collect()
+        let mut items = Self::with_capacity(array.elements.len());
+        for item in &array.elements {
+            items.extend(T::decode(item, cx));
+        }
+        (items.len() == array.elements.len()).then_some(items)
     }
 
     #[cfg(feature = "schema")]
@@ -195,9 +198,9 @@ impl<K: TextValue, V: Decode> Decode for Map<K, V> {
                 Err(fault) => cx.invalid(&property.name, fault, K::FORM),
             };
             let value = V::decode(&property.value, cx);
-            entries.push(key.zip(value));
+            entries.extend(key.zip(value));
         }
-        entries.into_iter().collect::<Option<Vec<_>>>().filter(|_| !spoiled).map(Self)
+        (entries.len() == object.properties.len() && !spoiled).then_some(Self(entries))
     }
 
     #[cfg(feature = "schema")]

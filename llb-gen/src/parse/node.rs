@@ -68,10 +68,16 @@ impl Context<'_> {
     }
 
     /// Reports that `node` is not of the right type.
-    pub(crate) fn wrong_type<T>(&mut self, node: Node<'_, '_>, expected: impl Into<String>) -> Option<T> {
+    pub(crate) fn wrong_type<T>(&mut self, node: Node<'_, '_>, expected: &str) -> Option<T> {
+        self.push_wrong_type(node, expected);
+        None
+    }
+
+    /// The part that is the same for every type. (So is [`Self::push_invalid`]; there are a hundred types.)
+    #[inline(never)]
+    fn push_wrong_type(&mut self, node: Node<'_, '_>, expected: &str) {
         let message = format!("{} cannot be {}", self.subject(), kind(node));
-        let diagnostic = Diagnostic::error("wrong-type", &self.place(node), message).expecting(expected);
-        self.refuse(diagnostic)
+        self.sink.push(Diagnostic::error("wrong-type", &self.place(node), message).expecting(expected));
     }
 
     /// Reports that `node` has the right type but a wrong value.
@@ -81,9 +87,14 @@ impl Context<'_> {
         fault: impl std::fmt::Display,
         expected: &str,
     ) -> Option<T> {
+        self.push_invalid(&self.place(node), &fault, expected);
+        None
+    }
+
+    #[inline(never)]
+    fn push_invalid(&mut self, place: &Place, fault: &dyn std::fmt::Display, expected: &str) {
         let message = format!("invalid {}: {fault}", self.subject());
-        let diagnostic = Diagnostic::error("invalid-value", &self.place(node), message).expecting(expected);
-        self.refuse(diagnostic)
+        self.sink.push(Diagnostic::error("invalid-value", place, message).expecting(expected));
     }
 
     /// Reads with `member` as the current member.

@@ -88,16 +88,28 @@ impl<'n, 't> Members<'n, 't> {
 
     /// The member `name`; nothing when it is malformed, or missing but needed. Both have then been reported.
     pub(crate) fn take<M: Member>(&mut self, name: &'static str, cx: &mut Context<'_>) -> Option<M> {
-        let property = self.object.properties.iter().find(|property| property.name.as_str() == name);
-        match property {
-            Some(property) => cx.within(name, |cx| M::present(&property.value, cx)),
-            None => M::absent().or_else(|| {
-                let place = Place::new(cx.file, self.brace);
-                let owner = cx.member.map(|owner| format!(" in `{owner}`")).unwrap_or_default();
-                let missing = format!("the member `{name}` is missing{owner}");
-                cx.refuse(Diagnostic::error("missing-member", &place, missing).expecting(M::EXPECTED))
-            }),
+        match self.find(name) {
+            Some(value) => cx.within(name, |cx| M::present(value, cx)),
+            None => {
+                let absent = M::absent();
+                if absent.is_none() {
+                    self.missing(name, M::EXPECTED, cx);
+                }
+                absent
+            }
         }
+    }
+
+    fn find(&self, name: &str) -> Option<&'n Value<'t>> {
+        let property = self.object.properties.iter().find(|property| property.name.as_str() == name)?;
+        Some(&property.value)
+    }
+
+    fn missing(&self, name: &str, expected: &str, cx: &mut Context<'_>) {
+        let place = Place::new(cx.file, self.brace);
+        let owner = cx.member.map(|owner| format!(" in `{owner}`")).unwrap_or_default();
+        let missing = format!("the member `{name}` is missing{owner}");
+        cx.sink.push(Diagnostic::error("missing-member", &place, missing).expecting(expected));
     }
 }
 

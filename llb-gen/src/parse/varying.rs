@@ -71,6 +71,22 @@ fn branches<T>(
     cx: &mut Context<'_>,
     read: impl Fn(Node<'_, '_>, &mut Context<'_>) -> Option<T>,
 ) -> Option<PerPlatform<T>> {
+    let keys = branch_keys(object, form, cx)?;
+    let mut found = Vec::with_capacity(keys.len());
+    for (key, property) in keys.into_iter().zip(&object.properties) {
+        let value = read(&property.value, cx);
+        found.extend(key.zip(value));
+    }
+    (found.len() == object.properties.len()).then(|| PerPlatform::branched(found, cx.place(object)))
+}
+
+/// The key of every branch, nothing for one that is none; nothing at all for an object without a sensible number of
+/// branches.
+fn branch_keys(
+    object: &Object<'_>,
+    form: &'static str,
+    cx: &mut Context<'_>,
+) -> Option<Vec<Option<BranchKey>>> {
     if object.properties.is_empty() {
         let message = format!("{} has no branch", cx.subject());
         let expected = format!("{form}, or an object with a branch for each platform");
@@ -81,23 +97,19 @@ fn branches<T>(
         return cx.refuse(Diagnostic::error("too-many", &cx.place(object), message));
     }
     let _ = repeated(object, cx);
-    let mut found: Vec<Option<(BranchKey, T)>> = Vec::with_capacity(object.properties.len());
+    let mut keys: Vec<Option<BranchKey>> = Vec::with_capacity(object.properties.len());
     for property in &object.properties {
         let key = branch_key(property.name.as_str());
-        let value = read(&property.value, cx);
         if key.is_none() {
             not_a_branch(property.name.as_str(), &property.name, form, cx);
-        }
-        if found.iter().flatten().any(|(other, _)| Some(other) == key.as_ref()) {
+        } else if keys.contains(&key) {
             let message = format!("two branches are for `{}`", property.name.as_str());
             cx.sink.push(Diagnostic::error("repeated-member", &cx.place(&property.name), message));
         }
-        found.push(key.zip(value));
+        keys.push(key);
     }
-    let place = cx.place(object);
-    let keys = found.iter().flatten().map(|(key, _)| key.clone()).collect();
-    cx.found.branched.push((keys, place.clone()));
-    found.into_iter().collect::<Option<Vec<_>>>().map(|branches| PerPlatform::branched(branches, place))
+    cx.found.branched.push((keys.iter().flatten().cloned().collect(), cx.place(object)));
+    Some(keys)
 }
 
 fn not_a_branch(name: &str, at: &impl Ranged, form: &str, cx: &mut Context<'_>) {
@@ -165,11 +177,7 @@ impl<T: TextValue> Decode for Value<T> {
 /// Items of a list: an array, or one item alone.
 fn items<T: TextValue>(node: Node<'_, '_>, cx: &mut Context<'_>) -> Option<Vec<Value<T>>> {
     match node {
-        Json::Array(array) => {
-            let read: Vec<Option<Value<T>>> =
-                array.elements.iter().map(|item| Value::decode(item, cx)).collect();
-            read.into_iter().collect()
-        }
+        Json::Array(_) => Vec::decode(node, cx),
         _ => Value::decode(node, cx).map(|one| vec![one]),
     }
 }

@@ -4,9 +4,11 @@
 //! empty the archive cache after every call (`docker-clean`); the step wrapper keeps them from it.
 
 use super::copy::seconds;
-use super::exec::{cache_id, site_ca, with_defaults, wrapped};
+use super::exec::{BYTECODE, cache_id, site_ca, with_defaults, wrapped};
 use super::here::Here;
-use super::step::{Files, PlannedAction, PlannedCopy, PlannedExec, PlannedFile, PlannedMount, Wrapper};
+use super::step::{
+    Files, PlannedAction, PlannedCopy, PlannedExec, PlannedFile, PlannedMount, WithoutCache, Wrapper,
+};
 use crate::diagnostic::Diagnostics;
 use crate::llb::{Owner, Sharing};
 use crate::model::step::{Apt, AptKey, AptSource};
@@ -25,7 +27,8 @@ pub(super) fn plan(apt: &Apt, here: &Here<'_>) -> Result<PlannedAction, Diagnost
     let script = script(apt, scope, snapshot.as_deref())?;
     let argv = vec!["/bin/sh".to_owned(), "-c".to_owned(), script];
     let mut exec: PlannedExec = wrapped(argv, here);
-    exec.env = with_defaults(here.level.process_env(&Vec::new())?, &[("DEBIAN_FRONTEND", "noninteractive")]);
+    exec.env = with_defaults(here.level.env.clone(), &[("DEBIAN_FRONTEND", "noninteractive")]);
+    exec.env = with_defaults(exec.env, &BYTECODE);
     if let Wrapper::Step(spec) = &mut exec.wrapper {
         spec.clean = vec!["apt", "tmp"];
         spec.docker_clean = true;
@@ -41,6 +44,7 @@ pub(super) fn plan(apt: &Apt, here: &Here<'_>) -> Result<PlannedAction, Diagnost
             from: None,
             path: None,
             folder: None,
+            without_cache: WithoutCache::Kept,
         });
     }
     if snapshot.is_some() {
@@ -113,7 +117,7 @@ fn snapshot_sources(moment: &str) -> String {
 pub(super) fn sources(apt: &Apt, here: &Here<'_>) -> Result<Vec<PlannedFile>, Diagnostics> {
     let mut files = Vec::new();
     if !apt.sources.is_empty() {
-        files.push(PlannedFile::Folder { path: KEYRINGS.to_owned(), mode: 0o755, owner: None });
+        files.push(PlannedFile::Folder { path: KEYRINGS.to_owned(), mode: None, owner: None });
     }
     for source in &apt.sources {
         let (key, key_path) = key(source, here)?;
@@ -175,7 +179,7 @@ fn key(source: &AptSource, here: &Here<'_>) -> Result<(PlannedFile, String), Dia
                 checksum: checksum.get(scope)?.to_string(),
                 name: dest.rsplit('/').next().unwrap_or("key").to_owned(),
                 dest: dest.clone(),
-                mode: 0o644,
+                mode: Some(0o644),
                 owner: None,
                 unpack: false,
             };

@@ -3,7 +3,7 @@
 use super::here::{Here, owner};
 use super::step::{Files, PlannedCopy, PlannedFile};
 use crate::diagnostic::Diagnostics;
-use crate::llb::Timestamp;
+use crate::llb::{Owner, Timestamp};
 use crate::model::step::Copy;
 use crate::model::{Given, SourcePath};
 
@@ -30,7 +30,16 @@ pub(super) fn plan(copy: &Copy, here: &Here<'_>) -> Result<Vec<PlannedFile>, Dia
         true => keep_parents(&shared, &prefix, src.as_str()),
         false => PlannedCopy { src: Here::path_in(&prefix, src.as_str()), ..shared.clone() },
     };
-    Ok(sources.iter().map(one).map(PlannedFile::Copy).collect())
+    let copies = sources.iter().map(one).map(PlannedFile::Copy);
+    Ok(parents_first(&shared.dest, shared.mode, shared.owner.as_ref()).into_iter().chain(copies).collect())
+}
+
+/// The folders that a copy with a mode goes into, made before it: the daemon would give the mode to them as well, and
+/// nobody enters a folder of mode 0600.
+pub(super) fn parents_first(dest: &str, mode: Option<u32>, owner: Option<&Owner>) -> Option<PlannedFile> {
+    mode?;
+    let (path, _) = dest.rsplit_once('/')?;
+    (!path.is_empty()).then(|| PlannedFile::Parents { path: path.to_owned(), owner: owner.cloned() })
 }
 
 /// With the folders above it: the whole source is copied, and all but the path left out.

@@ -2,7 +2,7 @@
 
 use super::here::Here;
 use super::step::{PlannedExec, PlannedMount, Wrapper, WrapperSpec};
-use crate::llb::{Network, Security};
+use crate::llb::{Network, Resources, Security};
 
 /// Where the filesystem that a step starts from is mounted for the wrapper to compare with.
 pub(crate) const LOWER: &str = "/.factory/lower";
@@ -15,6 +15,11 @@ pub(crate) const CA_PATH: &str = "/.factory/ca.crt";
 
 /// Where files of a fragment are mounted that a step uses and the image does not get.
 pub(super) const OWN_FILES: &str = "/.factory/fragment";
+
+/// What keeps Python's byte code the same in every build of a typed step. What is compiled on purpose has hashes instead
+/// of times, because `SOURCE_DATE_EPOCH` is set; what would be compiled on the way, by an import, has times, so it is not
+/// written. Before Python 3.11 the order of sets is in the byte code.
+pub(super) const BYTECODE: [(&str, &str); 2] = [("PYTHONDONTWRITEBYTECODE", "1"), ("PYTHONHASHSEED", "0")];
 
 /// A process under the wrapper, as root in the workdir, with nothing special.
 pub(super) fn wrapped(argv: Vec<String>, here: &Here<'_>) -> PlannedExec {
@@ -33,6 +38,7 @@ pub(super) fn wrapped(argv: Vec<String>, here: &Here<'_>) -> PlannedExec {
         network: None,
         security: Security::Sandbox,
         devices: Vec::new(),
+        limits: Resources::default(),
         ulimits: Vec::new(),
         extra_hosts: Vec::new(),
     }

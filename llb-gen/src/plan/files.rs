@@ -1,14 +1,11 @@
 //! `add`, `file`, `mkdir`, `symlink`, `remove`: the smaller file actions.
 
-use super::copy::with_slash;
+use super::copy::{parents_first, with_slash};
 use super::here::{Here, owner};
 use super::step::PlannedFile;
 use crate::diagnostic::Diagnostics;
 use crate::model::step::{Add, AddSource, Mkdir, Remove, Symlink, WriteFile};
 use crate::model::{FileMode, Given};
-
-/// Mode of a download, as in a Dockerfile.
-const DOWNLOAD_MODE: u32 = 0o600;
 
 pub(super) fn file(file: &WriteFile, here: &Here<'_>) -> Result<Vec<PlannedFile>, Diagnostics> {
     let scope = here.scope();
@@ -25,12 +22,12 @@ pub(super) fn file(file: &WriteFile, here: &Here<'_>) -> Result<Vec<PlannedFile>
 /// The folder that a file lies in, unless that is the root: a file op makes no folders by itself.
 fn folder_above(path: &str) -> Option<PlannedFile> {
     let (parent, _) = path.rsplit_once('/')?;
-    (!parent.is_empty()).then(|| PlannedFile::Folder { path: parent.to_owned(), mode: 0o755, owner: None })
+    (!parent.is_empty()).then(|| PlannedFile::Folder { path: parent.to_owned(), mode: None, owner: None })
 }
 
 pub(super) fn mkdir(mkdir: &Mkdir, here: &Here<'_>) -> Result<Vec<PlannedFile>, Diagnostics> {
     let scope = here.scope();
-    let mode = mkdir.chmod.given(scope)?.map_or(0o755, FileMode::bits);
+    let mode = mkdir.chmod.given(scope)?.map(FileMode::bits);
     let chown = mkdir.chown.given(scope)?.map(owner);
     let folder = |path: String| PlannedFile::Folder { path, mode, owner: chown.clone() };
     Ok(mkdir.path.get(scope)?.iter().map(|path| folder(path.absolute(&here.workdir))).collect())
@@ -75,7 +72,7 @@ pub(super) fn add(add: &Add, here: &Here<'_>) -> Result<Vec<PlannedFile>, Diagno
                 url: url.as_str().to_owned(),
                 checksum: checksum.get(scope)?.to_string(),
                 dest: with_slash(absolute, dest.is_folder() || unpack),
-                mode: chmod.unwrap_or(DOWNLOAD_MODE),
+                mode: chmod,
                 owner: chown,
                 unpack,
             }
@@ -92,5 +89,11 @@ pub(super) fn add(add: &Add, here: &Here<'_>) -> Result<Vec<PlannedFile>, Diagno
             owner: chown,
         },
     };
-    Ok(vec![fetched])
+    let parents = match &fetched {
+        PlannedFile::Http { dest, mode, owner, unpack: false, .. } => {
+            parents_first(dest, *mode, owner.as_ref())
+        }
+        _ => None,
+    };
+    Ok(parents.into_iter().chain([fetched]).collect())
 }

@@ -1,7 +1,7 @@
 //! Where a step stands: its fragment or stage, what it may name, and what holds for its paths.
 
 use super::step::{Files, PlannedAction, PlannedStep};
-use super::{apt, copy, files, kept, pip, run, title, user};
+use super::{apt, copy, engine, files, kept, pip, run, title, user};
 use crate::diagnostic::{Diagnostics, Sink};
 use crate::draft::ImageLookup;
 use crate::llb::{Id, Owner};
@@ -48,7 +48,9 @@ impl<'a> Here<'a> {
     pub(super) fn steps(&self, steps: &[Step], sink: &mut Sink) -> Vec<PlannedStep> {
         let running = steps.iter().filter(|step| step.when.holds(self.scope()));
         let planned = running.filter_map(|step| kept(self.step(step), sink));
-        planned.flatten().collect()
+        let planned: Vec<PlannedStep> = planned.flatten().collect();
+        planned.iter().for_each(|step| engine::judge(step, self.request, sink));
+        planned
     }
 
     /// A step, and what must be there before it: the keys of an `apt` step's sources are files of their own.

@@ -3,6 +3,7 @@
 mod apt;
 pub(crate) mod config;
 mod copy;
+mod engine;
 pub(crate) mod exec;
 mod files;
 pub(crate) mod here;
@@ -15,7 +16,7 @@ mod user;
 
 use std::collections::BTreeMap;
 
-use crate::diagnostic::{Diagnostic, Diagnostics, Sink};
+use crate::diagnostic::{Diagnostic, Diagnostics, Sink, Warnings};
 use crate::draft::{Draft, ImageLookup};
 use crate::image::ImageConfig;
 use crate::llb::State;
@@ -48,6 +49,15 @@ pub struct Plan<'a> {
     pub(crate) image: ImageConfig,
     /// Changes of the manifest's own config, for the history.
     pub(crate) manifest_change: ConfigChange,
+    warnings: Warnings,
+}
+
+impl Plan<'_> {
+    /// What is worth saying without stopping the build, beside what the draft said.
+    #[must_use]
+    pub fn warnings(&self) -> &Warnings {
+        &self.warnings
+    }
 }
 
 /// A fragment of a plan.
@@ -55,7 +65,7 @@ pub struct Plan<'a> {
 pub(crate) struct PlannedFragment {
     pub(crate) name: String,
     pub(crate) version: String,
-    /// The folder that the fragment makes its own: `config.workdir`, made before its steps.
+    /// The folder that containers start in, where this fragment moved it: made before its steps.
     pub(crate) workdir: Option<String>,
     pub(crate) steps: Vec<PlannedStep>,
     pub(crate) stages: Vec<PlannedStage>,
@@ -75,7 +85,7 @@ impl<'a> Draft<'a> {
         }
         let image = sink.ok(self.base_image(&images));
         let plan = image.and_then(|image| self.plan(image, images, &mut sink));
-        sink.finish(plan).map(|(plan, _)| plan)
+        sink.finish(plan).map(|(plan, warnings)| Plan { warnings, ..plan })
     }
 
     fn base_image(&self, images: &BTreeMap<ImageLookup, ImageAnswer>) -> Result<ImageConfig, Diagnostic> {
@@ -112,6 +122,7 @@ impl<'a> Draft<'a> {
             fragments.push(self.fragment(index, fragment, &levels, &mut shell, &mut image, &images, sink));
         }
         let manifest = &self.product.manifest;
+        engine::judge_options(self.request, manifest.id.place(), sink);
         let mut manifest_change = ConfigChange::default();
         if self.target == Target::Product {
             manifest_change = config::apply(&manifest.config, &levels.manifest, &shell, &mut image, sink);
@@ -129,6 +140,7 @@ impl<'a> Draft<'a> {
             fragments,
             image,
             manifest_change,
+            warnings: Warnings::new(),
         })
     }
 
@@ -169,7 +181,7 @@ impl<'a> Draft<'a> {
         PlannedFragment {
             name: fragment.name.to_string(),
             version: fragment.version.to_string(),
-            workdir: fragment.config.workdir.is_some().then(|| image.workdir().to_owned()),
+            workdir: (image.workdir() != below.workdir()).then(|| image.workdir().to_owned()),
             steps,
             stages,
             change,

@@ -1,9 +1,9 @@
 //! `pip`: Python packages.
 
 use super::copy::seconds;
-use super::exec::{OWN_FILES, cache_id, site_ca, with_set, wrapped};
+use super::exec::{BYTECODE, OWN_FILES, cache_id, site_ca, with_defaults, with_set, wrapped};
 use super::here::Here;
-use super::step::{Files, PlannedAction, PlannedCopy, PlannedMount, Wrapper};
+use super::step::{Files, PlannedAction, PlannedCopy, PlannedMount, WithoutCache, Wrapper};
 use crate::diagnostic::Diagnostics;
 use crate::llb::{SecretEnv, Sharing};
 use crate::model::step::{Installer, Pip, PipLocation};
@@ -29,7 +29,8 @@ pub(super) fn plan(pip: &Pip, here: &Here<'_>) -> Result<PlannedAction, Diagnost
     let installer = *pip.installer.get(scope)?;
     let argv = vec!["/bin/sh".to_owned(), "-c".to_owned(), script(pip, here, installer)?];
     let mut exec = wrapped(argv, here);
-    exec.env = with_set(here.level.process_env(&Vec::new())?, &environment(installer));
+    exec.env = with_set(here.level.env.clone(), &environment(installer));
+    exec.env = with_defaults(exec.env, &BYTECODE);
     exec.env.retain(|(name, _)| name != "PIP_NO_CACHE_DIR" && name != "UV_NO_CACHE");
     if let Wrapper::Step(spec) = &mut exec.wrapper {
         spec.clean = vec!["pip", "tmp"];
@@ -70,7 +71,16 @@ fn environment(installer: Installer) -> Vec<(&'static str, &'static str)> {
 
 fn cache(here: &Here<'_>, dest: &str, what: &str, sharing: Sharing) -> PlannedMount {
     let id = cache_id(here, &format!("factory-{what}-{}", here.request.platform));
-    PlannedMount::Cache { dest: dest.to_owned(), id, sharing, from: None, path: None, folder: None }
+    let without_cache = WithoutCache::Kept;
+    PlannedMount::Cache {
+        dest: dest.to_owned(),
+        id,
+        sharing,
+        from: None,
+        path: None,
+        folder: None,
+        without_cache,
+    }
 }
 
 /// The script: the venv where one is wanted and missing, the installer, the packages. Whatever a fragment gives is quoted.
@@ -107,7 +117,18 @@ fn script(pip: &Pip, here: &Here<'_>, installer: Installer) -> Result<String, Di
     }
     install += &options(pip, here, installer)?;
     lines.push(install);
+    lines.extend(uv_lock(pip, here, installer)?);
     Ok(lines.join("\n"))
+}
+
+/// uv leaves the lock by which it kept others away from the place where it installed.
+fn uv_lock(pip: &Pip, here: &Here<'_>, installer: Installer) -> Result<Option<String>, Diagnostics> {
+    let place = match &pip.location {
+        PipLocation::Venv(path) | PipLocation::Target(path) if installer == Installer::Uv => path,
+        _ => return Ok(None),
+    };
+    let lock = format!("{}/.lock", place.get(here.scope())?.absolute(&here.workdir));
+    Ok(Some(format!("rm -f {}", quoted(&lock))))
 }
 
 fn options(pip: &Pip, here: &Here<'_>, installer: Installer) -> Result<String, Diagnostics> {

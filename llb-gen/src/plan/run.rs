@@ -3,14 +3,16 @@
 use super::copy::seconds;
 use super::exec::{OWN_FILES, cache_id, site_ca, wrapped};
 use super::here::Here;
-use super::step::{CacheFolder, Files, PlannedAction, PlannedCopy, PlannedExec, PlannedMount, Wrapper};
-use crate::diagnostic::Diagnostics;
-use crate::llb::{HostIp, Network, SecretEnv, Security, Sharing, Ulimit};
-use crate::model::step::{
-    CacheMount, Command, Mount, MountSource, Network as ModelNetwork, Run, Secret, SecretTarget,
-    Security as ModelSecurity, Sharing as ModelSharing, Ssh,
+use super::step::{
+    CacheFolder, Files, PlannedAction, PlannedCopy, PlannedExec, PlannedMount, WithoutCache, Wrapper,
 };
-use crate::model::{FileMode, FragmentPath, Given};
+use crate::diagnostic::Diagnostics;
+use crate::llb::{HostIp, Network, Resources, SecretEnv, Security, Sharing, Ulimit};
+use crate::model::step::{
+    CacheMount, Command, CpuSet, Limits, Mount, MountSource, Network as ModelNetwork, Run, Secret,
+    SecretTarget, Security as ModelSecurity, Sharing as ModelSharing, Ssh,
+};
+use crate::model::{ByteSize, FileMode, FragmentPath, Given};
 use crate::text::Located;
 
 pub(super) fn plan(run: &Run, here: &Here<'_>) -> Result<PlannedAction, Diagnostics> {
@@ -41,6 +43,7 @@ pub(super) fn plan(run: &Run, here: &Here<'_>) -> Result<PlannedAction, Diagnost
     for device in &run.devices {
         exec.devices.push((device.name.get(scope)?.to_string(), !*device.required.get(scope)?));
     }
+    exec.limits = limits(&run.limits, here)?;
     for (name, limit) in &run.ulimits {
         let limit = limit.get(scope)?;
         exec.ulimits.push(Ulimit { name: name.to_string(), soft: limit.soft, hard: limit.hard });
@@ -49,6 +52,29 @@ pub(super) fn plan(run: &Run, here: &Here<'_>) -> Result<PlannedAction, Diagnost
         exec.extra_hosts.push(HostIp { host: host.to_string(), ip: ip.get(scope)?.to_string() });
     }
     Ok(PlannedAction::Exec(Box::new(exec)))
+}
+
+/// The period in which the processor time of `cpus` may be used up, in microseconds: the kernel's own.
+const CPU_PERIOD: u32 = 100_000;
+
+/// The limits as the daemon takes them: swap counts with the memory, processors are time in a period.
+fn limits(limits: &Limits, here: &Here<'_>) -> Result<Resources, Diagnostics> {
+    let scope = here.scope();
+    let bytes =
+        |size: Option<ByteSize>| size.map_or(0, |size| i64::try_from(size.bytes()).unwrap_or(i64::MAX));
+    let memory = bytes(limits.memory.given(scope)?);
+    let swap = limits.swap.given(scope)?.map(|swap| memory.saturating_add(bytes(Some(swap))));
+    let milli_cpus = limits.milli_cpus.given(scope)?;
+    let list = |set: Option<CpuSet>| set.map(|set| set.to_string()).unwrap_or_default();
+    Ok(Resources {
+        memory,
+        memory_swap: swap.unwrap_or(0),
+        cpu_shares: limits.cpu_shares.given(scope)?.map_or(0, u64::from),
+        cpu_period: milli_cpus.map_or(0, |_| u64::from(CPU_PERIOD)),
+        cpu_quota: milli_cpus.map_or(0, |milli| i64::from(milli) * i64::from(CPU_PERIOD / 1000)),
+        cpuset_cpus: list(limits.cpuset_cpus.given(scope)?),
+        cpuset_mems: list(limits.cpuset_mems.given(scope)?),
+    })
 }
 
 /// The argv, and the mount of the script where it is one.
@@ -166,6 +192,7 @@ fn cache_mount(cache: &CacheMount, here: &Here<'_>) -> Result<PlannedMount, Diag
         from: from.map(|(from, _)| from),
         path: path.filter(|path| path != "/"),
         folder,
+        without_cache: WithoutCache::Emptied,
     })
 }
 

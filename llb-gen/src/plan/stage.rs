@@ -9,6 +9,7 @@ use crate::diagnostic::{Diagnostic, Sink};
 use crate::draft::ImageLookup;
 use crate::image::ImageConfig;
 use crate::model::{Fragment, Given, Level, Platform, Stage, StageBase, StageName};
+use crate::ordered::ordered;
 
 /// A stage with nothing left to decide.
 #[derive(Debug)]
@@ -43,7 +44,7 @@ pub(super) fn plan(
 ) -> Vec<PlannedStage> {
     let mut planner =
         Planner { here, fragment, below, images, sink, done: BTreeMap::new(), order: Vec::new() };
-    let mut wanted: BTreeSet<StageName> = steps.iter().flat_map(stages_of).collect();
+    let mut wanted: BTreeSet<StageName> = ordered(steps.iter().flat_map(stages_of));
     wanted.extend(root.cloned());
     for name in wanted {
         planner.stage(&name);
@@ -101,7 +102,7 @@ impl Planner<'_, '_> {
         };
         let steps = here.steps(&stage.steps, self.sink);
         let ground = Ground { env: level.env.clone(), workdir: here.workdir, shell: ground.shell };
-        for needed in steps.iter().flat_map(stages_of).collect::<BTreeSet<_>>() {
+        for needed in ordered::<BTreeSet<_>, _>(steps.iter().flat_map(stages_of)) {
             self.stage(&needed);
         }
         self.done.insert(name.clone(), ground.clone());

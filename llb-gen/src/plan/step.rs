@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::draft::ImageLookup;
-use crate::llb::{HostIp, Network, Owner, SecretEnv, Security, Sharing, Timestamp, Ulimit};
+use crate::llb::{HostIp, Network, Owner, Resources, SecretEnv, Security, Sharing, Timestamp, Ulimit};
 use crate::model::StageName;
 use crate::text::Place;
 
@@ -53,6 +53,7 @@ pub(crate) struct PlannedExec {
     pub(crate) network: Option<Network>,
     pub(crate) security: Security,
     pub(crate) devices: Vec<(String, bool)>,
+    pub(crate) limits: Resources,
     pub(crate) ulimits: Vec<Ulimit>,
     pub(crate) extra_hosts: Vec<HostIp>,
 }
@@ -111,6 +112,7 @@ pub(crate) enum PlannedMount {
         from: Option<Files>,
         path: Option<String>,
         folder: Option<CacheFolder>,
+        without_cache: WithoutCache,
     },
     /// Memory.
     Tmpfs { dest: String, size: Option<i64> },
@@ -118,6 +120,15 @@ pub(crate) enum PlannedMount {
     Secret { dest: String, id: String, uid: u32, gid: u32, mode: u32, optional: bool },
     /// An agent's socket.
     Ssh { dest: String, id: String, uid: u32, gid: u32, mode: u32, optional: bool },
+}
+
+/// What becomes of a cache folder when its step runs without cache (`--no-cache`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum WithoutCache {
+    /// It begins empty, as with a Dockerfile: what is in it is the author's matter, and may be what is wrong.
+    Emptied,
+    /// It stays: its owner checks what it takes from there.
+    Kept,
 }
 
 /// Owner and mode of a cache folder when it is made.
@@ -140,7 +151,13 @@ pub(crate) enum PlannedFile {
     },
     Folder {
         path: String,
-        mode: u32,
+        mode: Option<u32>,
+        owner: Option<Owner>,
+    },
+    /// A folder that something is put into: made where it is missing, left alone where it is not.
+    Parents {
+        path: String,
+        /// Of the folders that are made.
         owner: Option<Owner>,
     },
     Symlink {
@@ -158,7 +175,7 @@ pub(crate) enum PlannedFile {
         checksum: String,
         name: String,
         dest: String,
-        mode: u32,
+        mode: Option<u32>,
         owner: Option<Owner>,
         unpack: bool,
     },

@@ -1,5 +1,6 @@
 //! The image config: merge rules and history.
 
+use bollard_buildkit_proto::pb;
 use std::collections::BTreeMap;
 
 use llb_gen::request::Request;
@@ -77,7 +78,11 @@ fn the_history_has_an_entry_for_every_layer() {
     ];
     assert_eq!(layers, expected);
     assert_eq!(lowered.layers, layers.len());
-    let chain = file_ops(&lowered.graph).len() + crate::execs(&lowered.graph).len();
+    // The content of a file is made beside the chain, on nothing.
+    let on_something = |ops: Vec<(String, pb::FileOp)>| {
+        ops.into_iter().filter(|(_, op)| op.actions.first().is_some_and(|action| action.input >= 0)).count()
+    };
+    let chain = on_something(file_ops(&lowered.graph)) + crate::execs(&lowered.graph).len();
     assert_eq!(chain + 1, layers.len(), "as many ops as layers above the base's one");
     let empty: Vec<&str> = history
         .iter()
@@ -128,4 +133,17 @@ fn failing_steps_know_their_lines() {
         lowered.graph.vertices().map(|(vertex, _)| vertex.digest().to_string()).collect();
     assert!(source.locations.keys().all(|digest| known.contains(digest)));
     assert!(ops(&lowered.graph).len() > 2);
+}
+
+#[test]
+fn a_workdir_is_made_once() {
+    let documents = Documents::new(
+        r#""base": "debian:bookworm-slim""#,
+        &[
+            ("low", r#""config": {"workdir": "/w"}"#),
+            ("high", r#""config": {"workdir": "/w"}, "steps": [{"run": "x"}]"#),
+        ],
+    );
+    let lowered = documents.lower(&amd64());
+    assert_eq!(file_ops(&lowered.graph).len(), 1, "a folder made again would be an empty layer");
 }

@@ -1,8 +1,10 @@
 //! `run`, `apt`, `pip`, `user`: processes under the step wrapper.
 
+use std::collections::BTreeMap;
+
 use bollard_buildkit_proto::pb;
-use llb_gen::llb::{HostIp, Network, Ulimit};
-use llb_gen::request::Sandbox;
+use llb_gen::llb::{Cap, HostIp, Network, Resources, Ulimit};
+use llb_gen::request::{NoCache, Sandbox};
 use serde_json::json;
 
 use crate::{amd64, env, execs, mount, one, only_exec, request, spec};
@@ -161,6 +163,30 @@ fn apt_keeps_archives_and_lists_in_locked_caches_of_the_platform() {
     assert_eq!(spec(&exec)["clean"], json!(["apt", "tmp"]));
     assert_eq!(spec(&exec)["docker_clean"], true);
     assert_eq!(env(&exec, "DEBIAN_FRONTEND"), Some("noninteractive"));
+    assert_eq!((env(&exec, "PYTHONDONTWRITEBYTECODE"), env(&exec, "PYTHONHASHSEED")), (Some("1"), Some("0")));
+}
+
+#[test]
+fn caches_of_apt_and_pip_are_kept_when_the_step_runs_without_cache() {
+    let request = llb_gen::request::Request { no_cache: NoCache::Everything, ..amd64() };
+    let steps =
+        r#""steps": [{"apt": {"install": "x"}}, {"pip": {"packages": "y"}}, {"run": "z", "cache": ["/c"]}]"#;
+    let lowered = one(steps).lower(&request);
+    let execs = execs(&lowered.graph);
+    for (at, kept) in [(0, 2), (1, 1), (2, 0)] {
+        // What the daemon would empty: the ids whose last mount does not start from a filesystem.
+        let exec = &execs[at].1;
+        let caches = exec.mounts.iter().filter_map(|mount| Some((mount.cache_opt.as_ref()?, mount.input)));
+        let last: BTreeMap<&str, bool> =
+            caches.map(|(cache, input)| (cache.id.as_str(), input >= 0)).collect();
+        assert_eq!(last.values().filter(|kept| **kept).count(), kept, "{}: {last:?}", execs[at].0);
+        assert_eq!(last.len(), kept.max(1));
+    }
+    let metadata = lowered.definition().unwrap().metadata;
+    let is_keeper =
+        |meta: &&pb::OpMetadata| meta.description.values().any(|name| name == "[internal] keep caches");
+    let keepers: Vec<bool> = metadata.values().filter(is_keeper).map(|meta| meta.ignore_cache).collect();
+    assert_eq!(keepers, [false], "one filesystem for all of them, build after build");
 }
 
 #[test]
@@ -181,6 +207,7 @@ fn apt_sources_are_files_before_the_step() {
             }
             _ => None,
         })
+        .filter(|content| !content.is_empty())
         .collect();
     let expected = "Types: deb\nURIs: https://example.org/deb\nSuites: stable\nComponents: main\n\
                     Signed-By: /etc/apt/keyrings/extra.gpg\n";
@@ -223,9 +250,10 @@ fn uv_installs_into_the_same_places() {
     let documents = one(r#""steps": [{"pip": {"packages": "numpy", "installer": "uv", "venv": "/v"}}]"#);
     let exec = only_exec(&documents.lower(&amd64()).graph);
     let script = *args(&exec).last().unwrap();
-    assert!(
-        script.lines().last().unwrap().starts_with("/.factory/uv/bin/uv pip install --python /v/bin/python")
-    );
+    let last: Vec<&str> = script.lines().rev().take(2).collect();
+    assert!(last[1].starts_with("/.factory/uv/bin/uv pip install --python /v/bin/python"), "{script}");
+    assert_eq!(last[0], "rm -f /v/.lock");
+    assert_eq!(env(&exec, "PYTHONDONTWRITEBYTECODE"), Some("1"));
     assert_eq!(env(&exec, "UV_CACHE_DIR"), Some("/.factory/cache"));
     assert_eq!(
         mount(&exec, "/.factory/uv").cache_opt.as_ref().unwrap().sharing,
@@ -256,4 +284,85 @@ fn names_say_fragment_step_and_what() {
     let several = llb_gen::request::Request { naming: llb_gen::request::Naming::WithPlatform, ..amd64() };
     let lowered = one(r#""steps": [{"run": "true"}]"#).lower(&several);
     assert_eq!(execs(&lowered.graph)[0].0, "[linux/amd64 app 1.0.0 1/1] run true");
+}
+
+fn limits(members: &str, request: &llb_gen::request::Request) -> Vec<Resources> {
+    one(&format!(r#""steps": [{{{members}}}]"#)).lower(request).graph.resources().into_values().collect()
+}
+
+#[test]
+fn limits_are_what_the_daemon_takes() {
+    let all = r#""run": "x", "limits": {"memory": "512m", "swap": "1g", "cpus": 1.5, "cpu_shares": 512,
+        "cpuset_cpus": "0-3", "cpuset_mems": "0"}"#;
+    let expected = Resources {
+        memory: 512 << 20,
+        memory_swap: 1536 << 20,
+        cpu_shares: 512,
+        cpu_period: 100_000,
+        cpu_quota: 150_000,
+        cpuset_cpus: "0-3".into(),
+        cpuset_mems: "0".into(),
+    };
+    assert_eq!(limits(all, &amd64()), [expected]);
+}
+
+#[test]
+fn the_build_s_limits_hold_for_steps_without_their_own() {
+    let resources = Resources { memory: 5, memory_swap: 6, cpu_shares: 7, ..Resources::default() };
+    let request = llb_gen::request::Request {
+        sandbox: Sandbox { resources: resources.clone(), ..Sandbox::default() },
+        ..amd64()
+    };
+    assert_eq!(limits(r#""run": "x""#, &request), std::slice::from_ref(&resources));
+    assert_eq!(limits(r#""apt": {"install": ["jq"]}"#, &request), std::slice::from_ref(&resources));
+    let own = limits(r#""run": "x", "limits": {"memory": "9b"}"#, &request);
+    assert_eq!(own, [Resources { memory: 9, memory_swap: 0, ..resources }]);
+}
+
+/// A request to a daemon without these capabilities.
+fn without(caps: &[Cap]) -> llb_gen::request::Request {
+    let mut request = amd64();
+    request.caps.retain(|known| caps.iter().all(|cap| cap.id() != known));
+    request
+}
+
+#[test]
+fn an_engine_that_does_not_enforce_limits_gets_none_and_the_step_a_warning() {
+    let documents = one("\"steps\": [\n{\"run\": \"x\", \"limits\": {\"memory\": \"1g\"}}]");
+    let mut request = without(&[Cap::EXEC_LINUX_RESOURCES]);
+    request.sandbox.resources.cpu_shares = 7;
+    let product = documents.product();
+    let plan = crate::plan(&product, &request).unwrap();
+    let warnings: Vec<String> = plan.warnings().iter().map(ToString::to_string).collect();
+    let said = "this engine does not enforce limits of steps (BuildKit 0.31 or later does)";
+    assert_eq!(
+        warnings,
+        [format!("fragments/app/1.0.0/fragment.json:3:1: {said}"), format!("manifests/p.json:1:8: {said}")]
+    );
+    let (without, with) = (plan.lower().unwrap(), documents.lower(&amd64()));
+    assert!(without.graph.resources().is_empty());
+    assert_eq!(without.graph.digest(), with.graph.digest(), "limits are in no cache key");
+}
+
+#[test]
+fn all_that_an_engine_is_too_old_for_is_said_at_once_at_the_steps() {
+    let documents = one(
+        "\"steps\": [\n{\"symlink\": {\"path\": \"/a\", \"target\": \"b\"}},\n{\"run\": \"x\", \"devices\": [\"v.com/d\"]},\n\
+         {\"run\": \"x\", \"pid1\": true, \"valid_exit_codes\": [3]},\n{\"run\": \"x\", \"valid_exit_codes\": [3]}]",
+    );
+    let product = documents.product();
+    assert!(crate::plan(&product, &amd64()).unwrap().warnings().is_empty());
+    let request = without(&[Cap::FILE_SYMLINK, Cap::EXEC_CDI, Cap::EXEC_VALID_EXIT_CODES]);
+    let faults = crate::plan(&product, &request).unwrap_err();
+    let shown: Vec<String> = faults.all().iter().map(ToString::to_string).collect();
+    let file = "fragments/app/1.0.0/fragment.json";
+    assert_eq!(shown.len(), 3, "under the wrapper exit codes need nothing: {shown:?}");
+    let symlink =
+        format!("{file}:3:1: this engine cannot make symbolic links (expected BuildKit 0.19 or later)");
+    assert_eq!(shown[0], symlink);
+    assert!(
+        shown[1].starts_with(&format!("{file}:4:1: this engine cannot give devices to steps")),
+        "{shown:?}"
+    );
+    assert!(shown[2].starts_with(&format!("{file}:5:1: ")), "{shown:?}");
 }

@@ -55,11 +55,11 @@ fn one_transfer_holds_all_that_steps_name_and_no_more() {
         r#""steps": [
             {"copy": {"src": "b", "dest": "/b"}}, {"copy": {"src": ["a/*.py", "b"], "dest": "/a/"}},
             {"copy": {"from": "context", "src": "x/y", "dest": "/y"}},
-            {"copy": {"src": "conf", "include": ["*.ini"], "dest": "/conf"}}
+            {"copy": {"src": "conf", "include": ["*.ini"], "dest": "/conf"}},
+            {"copy": {"src": "etc/*.d", "include": ["*.ini"], "dest": "/conf/"}}
         ]"#,
     );
-    let fragments =
-        r#"["fragments/app/1.0.0/a/*.py","fragments/app/1.0.0/b","fragments/app/1.0.0/conf/*.ini"]"#;
+    let fragments = r#"["fragments/app/1.0.0/a/*.py","fragments/app/1.0.0/b","fragments/app/1.0.0/conf/*.ini","fragments/app/1.0.0/etc/*.d"]"#;
     assert_eq!(sources.len(), 2);
     assert!(sources.contains(&("fragments".into(), fragments.into())), "{sources:?}");
     assert!(sources.contains(&("context".into(), r#"["x/y"]"#.into())), "{sources:?}");
@@ -86,7 +86,7 @@ fn a_local_folder_is_never_what_an_op_works_on() {
         };
         match &op.op {
             Some(pb::op::Op::File(file)) => {
-                assert!(!file.actions.iter().any(|a| is_local(a.input)), "{name}")
+                assert!(!file.actions.iter().any(|a| is_local(a.input)), "{name}");
             }
             Some(pb::op::Op::Exec(exec)) => {
                 let written = exec.mounts.iter().filter(|mount| !mount.readonly);
@@ -101,10 +101,14 @@ fn a_local_folder_is_never_what_an_op_works_on() {
 fn folders_above_a_file_are_made() {
     let actions = actions(r#""file": {"path": "/etc/app/app.conf", "content": "x=${Y}\n", "chmod": "0600"}"#);
     match actions.as_slice() {
-        [Action::Mkdir(dir), Action::Mkfile(file)] => {
+        [Action::Mkdir(dir), Action::Mkfile(file), Action::Copy(copy)] => {
             assert_eq!((dir.path.as_str(), dir.make_parents), ("/etc/app", true));
-            assert_eq!((file.path.as_str(), file.mode), ("/etc/app/app.conf", 0o600));
-            assert_eq!(file.data, b"x=${Y}\n", "content is taken as it is");
+            assert_eq!(
+                (file.path.as_str(), file.data.len()),
+                ("/etc/app/app.conf", 0),
+                "refuses a folder of the name"
+            );
+            assert_eq!((copy.dest.as_str(), copy.mode), ("/etc/app/app.conf", 0o600));
         }
         other => panic!("unexpected actions {other:?}"),
     }
@@ -126,9 +130,37 @@ fn removal_symlink_and_folders() {
         other => panic!("unexpected actions {other:?}"),
     }
     match actions(r#""mkdir": {"path": "data", "chmod": "0750", "chown": "1:2"}"#).as_slice() {
-        [Action::Mkdir(dir)] => assert_eq!((dir.path.as_str(), dir.mode), ("/data", 0o750)),
+        [Action::Mkdir(dir), Action::Copy(copy)] => {
+            assert_eq!((dir.path.as_str(), dir.mode, dir.make_parents), ("/data", 0o755, true));
+            assert_eq!((copy.src.as_str(), copy.dest.as_str(), copy.mode), ("/", "/", 0o750));
+        }
         other => panic!("unexpected actions {other:?}"),
     }
+}
+
+#[test]
+fn the_content_of_a_file_is_taken_as_it_is() {
+    let lowered = one(r#""steps": [{"file": {"path": "/x", "content": "x=${Y}\n"}}]"#).lower(&amd64());
+    let data =
+        file_ops(&lowered.graph).into_iter().flat_map(|(_, op)| op.actions).filter_map(|one| {
+            match one.action {
+                Some(Action::Mkfile(file)) => Some(file.data),
+                _ => None,
+            }
+        });
+    assert!(data.into_iter().any(|data| data == b"x=${Y}\n"));
+}
+
+#[test]
+fn what_is_removed_must_be_there_unless_said_otherwise() {
+    let ops_of =
+        |members: &str| file_ops(&one(&format!(r#""steps": [{{{members}}}]"#)).lower(&amd64()).graph).len();
+    assert_eq!(ops_of(r#""remove": {"path": ["/a", "/b*"], "missing_ok": true}"#), 1);
+    assert_eq!(
+        ops_of(r#""remove": {"path": ["/a", "/b*"]}"#),
+        2,
+        "an op that takes their names, and the removal"
+    );
 }
 
 #[test]

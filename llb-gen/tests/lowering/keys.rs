@@ -87,3 +87,14 @@ fn a_change_in_a_fragment_leaves_what_lies_below_alone() {
     assert_eq!(with("a"), with("b"));
     assert!(!with("a").is_empty());
 }
+
+#[test]
+fn an_argument_does_not_install_packages_again() {
+    let documents = one(r#""args": {"PORT": "1"}, "config": {"expose": ["${PORT}/tcp"]},
+        "steps": [{"apt": {"install": "curl"}}, {"pip": {"packages": "idna"}}]"#);
+    let with = |value: &str| {
+        let build_args = BTreeMap::from([("PORT".to_owned(), value.to_owned())]);
+        documents.lower(&Request { build_args, ..amd64() }).graph.digest().unwrap()
+    };
+    assert_eq!(with("1"), with("2"), "nothing that apt and pip run reads it");
+}

@@ -13,13 +13,14 @@ use std::collections::BTreeMap;
 
 use bollard_buildkit_proto::pb;
 use llb_gen::check::FileState;
+use llb_gen::diagnostic::Diagnostics;
 use llb_gen::draft::{Draft, ImageLookup};
 use llb_gen::llb::source::{Image, ResolveMode};
-use llb_gen::llb::{FileOp, Graph, Mkfile, State};
+use llb_gen::llb::{Cap, FileOp, Graph, Mkfile, State};
 use llb_gen::lower::Lowered;
 use llb_gen::model::Product;
 use llb_gen::parse::RawManifest;
-use llb_gen::plan::ImageAnswer;
+use llb_gen::plan::{ImageAnswer, Plan};
 use llb_gen::request::{Naming, NoCache, Request, Sandbox, Tree};
 use llb_gen::text::SourceFile;
 use prost::Message as _;
@@ -62,10 +63,15 @@ impl Documents {
     }
 }
 
-pub(crate) fn lower(product: &Product, request: &Request) -> Lowered {
-    let draft = Draft::new(product, request).unwrap();
+/// The plan, every image answered for.
+pub(crate) fn plan<'a>(product: &'a Product, request: &'a Request) -> Result<Plan<'a>, Diagnostics> {
+    let draft = Draft::new(product, request)?;
     let answers = draft.lookups().map(|lookup| (lookup.clone(), answer(lookup))).collect();
-    let lowered = draft.pin(answers).unwrap().lower().unwrap();
+    draft.pin(answers)
+}
+
+pub(crate) fn lower(product: &Product, request: &Request) -> Lowered {
+    let lowered = plan(product, request).unwrap().lower().unwrap();
     lowered.graph.verify().unwrap();
     lowered
 }
@@ -95,6 +101,7 @@ pub(crate) fn request(platform: &str) -> Request {
     Request {
         platform: platform.parse().unwrap(),
         build_platform: "linux/amd64".parse().unwrap(),
+        caps: Cap::ALL.iter().map(|cap| cap.id().to_owned()).collect(),
         naming: Naming::Plain,
         target: None,
         build_args: BTreeMap::new(),

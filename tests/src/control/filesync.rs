@@ -40,7 +40,9 @@ impl Wanted {
 
     fn covers(&self, path: &str) -> bool {
         let below = |one: &str, other: &str| {
-            other.is_empty() || one == other || one.strip_prefix(other).is_some_and(|rest| rest.starts_with('/'))
+            other.is_empty()
+                || one == other
+                || one.strip_prefix(other).is_some_and(|rest| rest.starts_with('/'))
         };
         self.paths.is_empty() || self.paths.iter().any(|wanted| below(path, wanted) || below(wanted, path))
     }
@@ -92,7 +94,11 @@ fn file(sending: &mut SendStream<Bytes>, id: u32, path: &Path) -> Result<(), h2:
     Ok(())
 }
 
-fn put(sending: &mut SendStream<Bytes>, kind: PacketType, fill: impl FnOnce(&mut Packet)) -> Result<(), h2::Error> {
+fn put(
+    sending: &mut SendStream<Bytes>,
+    kind: PacketType,
+    fill: impl FnOnce(&mut Packet),
+) -> Result<(), h2::Error> {
     let mut packet = Packet { r#type: kind.into(), ..Packet::default() };
     fill(&mut packet);
     sending.send_data(frame(&packet), false)

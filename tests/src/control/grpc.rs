@@ -42,7 +42,11 @@ impl Channel {
     }
 
     /// One message there, one back.
-    pub(super) async fn unary<A: Message + Default>(&self, path: &str, message: &impl Message) -> Result<A, String> {
+    pub(super) async fn unary<A: Message + Default>(
+        &self,
+        path: &str,
+        message: &impl Message,
+    ) -> Result<A, String> {
         let mut call = self.call(path, &[]).await?;
         call.sending.send_data(frame(message), true).map_err(|error| error.to_string())?;
         match call.received.next().await? {
@@ -124,7 +128,8 @@ impl Messages {
 
 /// The status of a call: in its headers when it ended at once, else in its trailers.
 fn status(headers: &HeaderMap) -> Result<(), String> {
-    let text = |name: &str| headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+    let text =
+        |name: &str| headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
     match text("grpc-status").as_deref() {
         None | Some("0") => Ok(()),
         Some(code) => Err(format!("status {code}: {}", unescaped(&text("grpc-message").unwrap_or_default()))),

@@ -95,7 +95,8 @@ async fn answer(
         sending.send_data(frame(&HealthCheckResponse { status: 1 }), false)?; // serving
     } else {
         let wanted = filesync::Wanted::of(request.headers());
-        filesync::send(&wanted, folders, &mut Messages::of_request(request.into_body()), &mut sending).await?;
+        filesync::send(&wanted, folders, &mut Messages::of_request(request.into_body()), &mut sending)
+            .await?;
     }
     let ok = HeaderMap::from_iter([("grpc-status".parse().unwrap(), HeaderValue::from_static("0"))]);
     sending.send_trailers(ok)

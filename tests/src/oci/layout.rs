@@ -117,7 +117,9 @@ fn blob_path(descriptor: &Descriptor) -> String {
 
 fn is_attestation(descriptor: &Descriptor) -> bool {
     let annotations = descriptor.annotations().as_ref();
-    annotations.is_some_and(|all| all.get("vnd.docker.reference.type").is_some_and(|kind| kind == "attestation-manifest"))
+    annotations.is_some_and(|all| {
+        all.get("vnd.docker.reference.type").is_some_and(|kind| kind == "attestation-manifest")
+    })
 }
 
 fn archive(path: &Path) -> Place {

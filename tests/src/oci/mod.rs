@@ -10,6 +10,9 @@ pub use layout::OciLayout;
 use crate::digest::Hashing;
 use crate::tree::{LayerEntry, Tree, read_layer};
 
+/// Docker's own name for a compressed layer.
+const DOCKER_LAYER: &str = "application/vnd.docker.image.rootfs.diff.tar.gzip";
+
 /// One platform's image.
 #[derive(Debug, Clone)]
 pub struct OciImage {
@@ -83,6 +86,7 @@ impl OciImage {
         let mut stored = Hashing::new(self.layout.open_blob(descriptor));
         let (entries, (diff_id, _)) = match descriptor.media_type() {
             MediaType::ImageLayerGzip => read_hashed(MultiGzDecoder::new(&mut stored)),
+            MediaType::Other(name) if name == DOCKER_LAYER => read_hashed(MultiGzDecoder::new(&mut stored)),
             MediaType::ImageLayer => read_hashed(&mut stored),
             other => panic!("a layer of the type {other} cannot be read"),
         };

@@ -55,7 +55,10 @@ impl Files {
     }
 
     fn link(&mut self, path: String, target: &str) {
-        let number = *self.paths.get(target).unwrap_or_else(|| panic!("{path} is a link to {target}, which is not there"));
+        let number = *self
+            .paths
+            .get(target)
+            .unwrap_or_else(|| panic!("{path} is a link to {target}, which is not there"));
         self.remove(&path);
         self.name(path, number);
     }
@@ -106,7 +109,14 @@ mod tests {
     }
 
     fn base() -> Vec<LayerEntry> {
-        vec![folder("d"), file("d/a", "1"), file("d/b", "1"), folder("d/e"), file("d/e/f", "1"), file("d.txt", "1")]
+        vec![
+            folder("d"),
+            file("d/a", "1"),
+            file("d/b", "1"),
+            folder("d/e"),
+            file("d/e/f", "1"),
+            file("d.txt", "1"),
+        ]
     }
 
     #[test]

@@ -52,7 +52,8 @@ impl Ignore {
     }
 
     fn covers(&self, path: &str) -> bool {
-        let below = |ignored: &String| path.strip_prefix(ignored.as_str()).is_some_and(|rest| rest.starts_with('/'));
+        let below =
+            |ignored: &String| path.strip_prefix(ignored.as_str()).is_some_and(|rest| rest.starts_with('/'));
         self.paths.iter().any(|ignored| ignored == path || below(ignored))
     }
 }
@@ -71,14 +72,20 @@ impl Tree {
     pub fn assert_same(&self, other: &Self, ignore: &Ignore) {
         let differences = self.diff(other, ignore);
         let shown: Vec<String> = differences.iter().take(50).map(ToString::to_string).collect();
-        assert!(differences.is_empty(), "{} differences (first | second):\n{}", differences.len(), shown.join("\n"));
+        assert!(
+            differences.is_empty(),
+            "{} differences (first | second):\n{}",
+            differences.len(),
+            shown.join("\n")
+        );
     }
 }
 
 fn at(path: &str, first: Option<Entry>, second: Option<Entry>, ignore: &Ignore) -> Vec<Difference> {
     let difference = |what, first, second| Difference { path: path.to_owned(), what, first, second };
     let (Some(one), Some(two)) = (&first, &second) else {
-        let presence = |entry: &Option<Entry>| entry.as_ref().map_or("missing".into(), |entry| entry.kind.to_string());
+        let presence =
+            |entry: &Option<Entry>| entry.as_ref().map_or("missing".into(), |entry| entry.kind.to_string());
         return vec![difference("presence", presence(&first), presence(&second))];
     };
     let facts = facts(one, ignore).into_iter().zip(facts(two, ignore));

@@ -72,9 +72,10 @@ fn one(entry: &mut TarEntry<'_, impl Read>, over: Overrides) -> Option<LayerEntr
     if let Some(hidden) = name.strip_prefix(".wh.") {
         return Some(LayerEntry::Whiteout(plain(&format!("{folder}/{hidden}"))));
     }
-    let link = over.link.clone().or_else(|| {
-        entry.link_name_bytes().map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
-    });
+    let link = over
+        .link
+        .clone()
+        .or_else(|| entry.link_name_bytes().map(|bytes| String::from_utf8_lossy(&bytes).into_owned()));
     if entry.header().entry_type() == EntryType::Link {
         return Some(LayerEntry::HardLink { path, target: plain(&link.unwrap_or_default()) });
     }
@@ -126,8 +127,7 @@ fn plain(path: &str) -> String {
 /// Entries of an archive for tests of this module's neighbours.
 #[cfg(test)]
 pub(super) fn file(path: &str, content: &str) -> LayerEntry {
-    let kind =
-        Kind::File { size: content.len() as u64, sha256: crate::digest::sha256(content.as_bytes()) };
+    let kind = Kind::File { size: content.len() as u64, sha256: crate::digest::sha256(content.as_bytes()) };
     LayerEntry::Present(path.to_owned(), plain_entry(kind))
 }
 
@@ -158,7 +158,10 @@ mod tests {
         };
         run(Command::new("sh").args(["-ec", &format!("mkdir root && cd root && umask 022 && {script}")]));
         let mut tar = Command::new("tar");
-        let tar = run(tar.args(["-C", "root", "--sort=name", "--numeric-owner"]).args(options).args(["-cf", "-", "."]));
+        let tar = run(tar
+            .args(["-C", "root", "--sort=name", "--numeric-owner"])
+            .args(options)
+            .args(["-cf", "-", "."]));
         read_layer(tar.as_slice())
     }
 

@@ -69,7 +69,8 @@ impl Tree {
     #[track_caller]
     #[must_use]
     pub fn at(&self, path: &str) -> Entry {
-        self.get(path).unwrap_or_else(|| panic!("{path} is not in the image; there is {:?}", self.beside(path)))
+        self.get(path)
+            .unwrap_or_else(|| panic!("{path} is not in the image; there is {:?}", self.beside(path)))
     }
 
     /// What lies in the folder that `path` would lie in.
@@ -117,7 +118,9 @@ impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Directory => write!(f, "directory"),
-            Self::File { size, sha256 } => write!(f, "file of {size} bytes {}", sha256.get(..19).unwrap_or(sha256)),
+            Self::File { size, sha256 } => {
+                write!(f, "file of {size} bytes {}", sha256.get(..19).unwrap_or(sha256))
+            }
             Self::Symlink(target) => write!(f, "link to {target}"),
             Self::CharacterDevice(major, minor) => write!(f, "character device {major}:{minor}"),
             Self::BlockDevice(major, minor) => write!(f, "block device {major}:{minor}"),

@@ -1,6 +1,5 @@
 //! What becomes of the account files: decided in memory, as a whole, before anything is written.
 
-use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -175,7 +174,7 @@ impl Deciding<'_> {
         what: &str,
         name: &str,
         (range, direction): (Range, Direction),
-        used: &BTreeSet<u32>,
+        used: &[u32],
     ) -> Option<u32> {
         let found = range.next(direction, used);
         if found.is_none() {
@@ -210,8 +209,8 @@ impl Deciding<'_> {
         let wanted = |table: &Table| table.named(&wish.name).is_none();
         files.map(|(path, table, blocks)| {
             let table = table.as_ref().filter(|table| blocks.count > 0 && wanted(table))?;
-            let used = table.records().filter_map(|record| record.number(1).zip(record.number(2))).collect();
-            let start = blocks.next(used);
+            let used = table.records().filter_map(|record| record.number(1).zip(record.number(2)));
+            let start = blocks.next(&used.collect::<Vec<_>>());
             if start.is_none() {
                 let message = format!("no subordinate numbers are free for user \"{}\" in {path}", wish.name);
                 self.refusals.push(message);
@@ -260,7 +259,7 @@ fn aging(rules: &Rules, system: bool) -> [String; 3] {
     rules.aging.map(|days| if system || days < 0 { String::new() } else { days.to_string() })
 }
 
-fn numbers(table: &Table) -> BTreeSet<u32> {
+fn numbers(table: &Table) -> Vec<u32> {
     table.records().filter_map(|record| record.number(NUMBER)).collect()
 }
 

@@ -1,8 +1,5 @@
 //! Which number is next.
 
-use alloc::collections::BTreeSet;
-use alloc::vec::Vec;
-
 /// Numbers from the first to the last, both included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Range {
@@ -24,19 +21,19 @@ pub(super) enum Direction {
 impl Range {
     /// The next free number: the one beyond all that are in use, so that none comes back that has been given up, and the
     /// nearest gap where the range ends there. None: every number is in use.
-    pub(super) fn next(self, direction: Direction, used: &BTreeSet<u32>) -> Option<u32> {
+    pub(super) fn next(self, direction: Direction, used: &[u32]) -> Option<u32> {
         if self.first > self.last {
             return None;
         }
-        let mut within = used.range(self.first..=self.last);
+        let within = used.iter().filter(|id| (self.first..=self.last).contains(id));
         let beyond = match direction {
-            Direction::Up => within.next_back().map_or(Some(self.first), |last| last.checked_add(1)),
-            Direction::Down => within.next().map_or(Some(self.last), |first| first.checked_sub(1)),
+            Direction::Up => within.max().map_or(Some(self.first), |last| last.checked_add(1)),
+            Direction::Down => within.min().map_or(Some(self.last), |first| first.checked_sub(1)),
         };
         beyond.filter(|id| (self.first..=self.last).contains(id)).or_else(|| self.gap(direction, used))
     }
 
-    fn gap(self, direction: Direction, used: &BTreeSet<u32>) -> Option<u32> {
+    fn gap(self, direction: Direction, used: &[u32]) -> Option<u32> {
         let mut all = self.first..=self.last;
         let is_free = |id: &u32| !used.contains(id);
         match direction {
@@ -57,18 +54,17 @@ pub(super) struct Blocks {
 
 impl Blocks {
     /// The beginning of the first gap that a block fits into, given the beginnings and lengths of those in use.
-    pub(super) fn next(self, mut used: Vec<(u32, u32)>) -> Option<u32> {
-        used.sort_unstable();
-        let (mut low, count) = (u64::from(self.range.first), u64::from(self.count));
-        let end = u64::from(self.range.last) + 1;
-        for (start, length) in used {
-            let start = u64::from(start);
-            if start >= low + count {
-                break;
-            }
-            low = low.max(start + u64::from(length));
+    pub(super) fn next(self, used: &[(u32, u32)]) -> Option<u32> {
+        let count = u64::from(self.count);
+        let used =
+            || used.iter().map(|(start, length)| (u64::from(*start), u64::from(*start) + u64::from(*length)));
+        let mut low = u64::from(self.range.first);
+        // Each block in the way moves the gap beyond its end, so this ends.
+        while let Some((_, end)) = used().find(|(start, end)| *start < low + count && *end > low) {
+            low = end;
         }
-        (low + count <= end).then_some(low).and_then(|low| low.try_into().ok())
+        let fits = low + count <= u64::from(self.range.last) + 1;
+        u32::try_from(low).ok().filter(|_| fits)
     }
 }
 
@@ -95,7 +91,7 @@ mod tests {
             (Range { first: 5, last: 6 }, Down, &[5, 6], None),
             (Range { first: 6, last: 5 }, Up, &[], None),
         ] {
-            let found = range.next(direction, &used.iter().copied().collect());
+            let found = range.next(direction, used);
             assert_eq!(found, expected, "{range:?} {direction:?} {used:?}");
         }
     }
@@ -113,7 +109,7 @@ mod tests {
             (65536, &[(100_000, 600_000_000)], None),
             (65536, &[(100_000, u32::MAX)], None),
         ] {
-            assert_eq!(blocks(count).next(used.to_vec()), expected, "{count} {used:?}");
+            assert_eq!(blocks(count).next(used), expected, "{count} {used:?}");
         }
     }
 }

@@ -69,6 +69,20 @@ pub enum Mount {
         /// The part of `source`.
         selector: Option<String>,
     },
+    /// A second, empty folder under the id of a cache mount, which keeps that one through a run without cache.
+    ///
+    /// A daemon empties the caches of an exec whose cache it is to ignore. It notes for each id what the last mount of that
+    /// id says (`detectPrunedCacheID` of BuildKit's `solver/llbsolver/vertex.go`, since 0.16): one on top of a filesystem
+    /// means that only folders on top of filesystems go. So this mount comes last, and is what is emptied. Older daemons
+    /// empty both.
+    CacheKeeper {
+        /// Where it appears.
+        dest: String,
+        /// The id of the cache mount that is kept.
+        id: String,
+        /// A filesystem with next to nothing in it; scratch would be none.
+        source: State,
+    },
     /// Memory that is gone afterwards.
     Tmpfs {
         /// Where it appears.
@@ -143,6 +157,7 @@ impl Mount {
         match self {
             Self::Bind { dest, .. }
             | Self::Cache { dest, .. }
+            | Self::CacheKeeper { dest, .. }
             | Self::Tmpfs { dest, .. }
             | Self::Secret { dest, .. }
             | Self::Ssh { dest, .. } => dest,
@@ -150,11 +165,13 @@ impl Mount {
     }
 
     /// Order on the wire: filesystems, caches and memory by place, then secrets, then agents, as the Go client lists them.
+    /// What keeps caches comes after everything else.
     pub(crate) fn order(&self) -> (u8, &str) {
         let class = match self {
             Self::Bind { .. } | Self::Cache { .. } | Self::Tmpfs { .. } => 0,
             Self::Secret { .. } => 1,
             Self::Ssh { .. } => 2,
+            Self::CacheKeeper { .. } => 3,
         };
         (class, self.dest())
     }
@@ -176,6 +193,9 @@ impl Mount {
                 let mut caps = vec![Cap::MOUNT_CACHE, Cap::MOUNT_CACHE_SHARING];
                 caps.extend(selector.as_ref().map(|_| Cap::MOUNT_SELECTOR));
                 caps
+            }
+            Self::CacheKeeper { .. } => {
+                vec![Cap::MOUNT_CACHE, Cap::MOUNT_CACHE_SHARING, Cap::MOUNT_CONTENT_CACHE]
             }
             Self::Tmpfs { size, .. } => {
                 let mut caps = vec![Cap::MOUNT_TMPFS];
@@ -206,6 +226,11 @@ impl Mount {
             Self::Cache { dest, id, sharing, source, selector } => pb::Mount {
                 selector: selector.clone().unwrap_or_default(),
                 cache_opt: Some(pb::CacheOpt { id: id.clone(), sharing: sharing_to_pb(*sharing) as i32 }),
+                ..plain(dest, inputs.index_of(source), pb::MountType::Cache, -1)
+            },
+            Self::CacheKeeper { dest, id, source } => pb::Mount {
+                cache_opt: Some(pb::CacheOpt { id: id.clone(), sharing: pb::CacheSharingOpt::Shared as i32 }),
+                content_cache: pb::MountContentCache::Off as i32,
                 ..plain(dest, inputs.index_of(source), pb::MountType::Cache, -1)
             },
             Self::Tmpfs { dest, size } => pb::Mount {

@@ -9,6 +9,7 @@ use crate::model::platform::Platform;
 use crate::model::product::Product;
 use crate::model::scope::Scope;
 use crate::model::value::Value;
+use crate::ordered::ordered;
 use crate::text::Place;
 
 /// The arguments of a product on one platform. Each scope holds the arguments that its document declares and the
@@ -90,7 +91,7 @@ impl Product {
     pub fn declared_arguments(&self) -> BTreeSet<&str> {
         let template = self.template.iter().flat_map(|template| &template.args);
         let fragments = self.fragments.iter().flat_map(|fragment| &fragment.args);
-        self.manifest.args.iter().chain(template).chain(fragments).map(|arg| arg.name.as_str()).collect()
+        ordered(self.manifest.args.iter().chain(template).chain(fragments).map(|arg| arg.name.as_str()))
     }
 
     fn warn_of_unknown(&self, given: &BTreeMap<String, String>, sink: &mut Sink) {

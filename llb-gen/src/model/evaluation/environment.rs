@@ -7,6 +7,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics, Sink};
 use crate::model::product::Product;
 use crate::model::scope::Scope;
 use crate::model::step::{Env, EnvEntry};
+use crate::ordered::ordered;
 
 /// Variables of one level: the template, a fragment, a stage, or the manifest.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -122,7 +123,7 @@ fn level(
             scope.set(name.clone(), Some(value.clone()));
         }
     }
-    let entries = env.iter().map(|entry| (entry.name.as_str(), entry)).collect();
+    let entries = ordered(env.iter().map(|entry| (entry.name.as_str(), entry)));
     let mut siblings = Siblings { entries, outer: &scope, values: BTreeMap::new(), path: Vec::new(), sink };
     for entry in env {
         siblings.resolve(entry);

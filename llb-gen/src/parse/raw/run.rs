@@ -79,7 +79,7 @@ object! {
 object! {
     /// A file of the fragment that is mounted and run.
     RawScript {
-        /// The file. Its first line (`#!…`) says what runs it; without one the shell does.
+        /// The file. Its first line (`#!…`) says what runs it.
         "script" script: Value<FragmentPath>,
         /// Its arguments.
         "args" args: Option<Vec<Value<String>>>,

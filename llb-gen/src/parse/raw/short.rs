@@ -22,7 +22,7 @@ impl<T: TextValue, O: Decode> Decode for TextOr<T, O> {
         match node {
             Json::Object(_) => O::decode(node, cx).map(Self::Object),
             Json::StringLit(_) => Value::decode(node, cx).map(Self::Text),
-            _ => cx.wrong_type(node, format!("{}, or an object", T::FORM)),
+            _ => cx.wrong_type(node, &format!("{}, or an object", T::FORM)),
         }
     }
 

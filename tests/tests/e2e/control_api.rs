@@ -1,7 +1,5 @@
 //! The harness's own client of the control API, against the frontend that is built into the daemon.
 
-#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
-
 use factory_tests::control::ControlBuild;
 use factory_tests::{BuildOptions, ImageName, Project};
 

@@ -1,7 +1,5 @@
 //! The binary `factory`, as people run it.
 
-#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
-
 use std::process::Command;
 
 use factory_tests::{Finished, ImageName, Lab, Project, run, unique};
@@ -83,7 +81,8 @@ fn options_reach_buildx() {
     let project = small();
     let out = tempfile_folder();
     let output = format!("type=local,dest={}", out.display());
-    let words = ["build", "product", "--frontend", Lab::get().frontend(), "--output", &output, "--progress", "plain"];
+    let words =
+        ["build", "product", "--frontend", Lab::get().frontend(), "--output", &output, "--progress", "plain"];
     let built = run(&mut project.factory(&words));
     let _ = built.expect("factory build --output type=local");
     assert!(out.join("f").is_file());

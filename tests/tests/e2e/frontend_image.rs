@@ -1,7 +1,5 @@
 //! The frontend's own image: two static programs and what BuildKit has to know, nothing else.
 
-#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
-
 use std::process::Command;
 
 use factory_tests::oci::{OciImage, OciLayout};
@@ -16,7 +14,8 @@ fn saved() -> (TempDir, OciImage) {
     let lab = Lab::get();
     let folder = tempfile::tempdir().unwrap();
     let archive = folder.path().join("frontend.tar");
-    let _ = run(lab.docker().args(["save", "--output"]).arg(&archive).arg(lab.frontend())).expect("docker save");
+    let _ =
+        run(lab.docker().args(["save", "--output"]).arg(&archive).arg(lab.frontend())).expect("docker save");
     let image = OciLayout::open(&archive).only_image();
     (folder, image)
 }
@@ -41,7 +40,10 @@ fn it_says_what_buildkit_has_to_know() {
     assert_eq!(image.label("moby.buildkit.frontend.network.none"), Some("true"));
     let abilities = image.label("moby.buildkit.frontend.caps").unwrap();
     for ability in ["inputs", "subrequests", "contexts"] {
-        assert!(abilities.split(',').any(|one| one == format!("moby.buildkit.frontend.{ability}")), "{abilities}");
+        assert!(
+            abilities.split(',').any(|one| one == format!("moby.buildkit.frontend.{ability}")),
+            "{abilities}"
+        );
     }
     assert_eq!(image.label("org.opencontainers.image.licenses"), Some("Apache-2.0"));
 }

@@ -1,7 +1,5 @@
 //! What the client sends: the files that are named, and no others.
 
-#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
-
 use factory_tests::{BuildOptions, Project, on_scratch, unique};
 use serde_json::json;
 

@@ -1,7 +1,5 @@
 //! The ways to load the frontend: all of them build the same image.
 
-#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
-
 use std::fs;
 
 use factory_tests::control::ControlBuild;
@@ -46,7 +44,8 @@ fn three_routes_give_one_digest() {
 fn the_control_api_hands_on_where_a_manifest_is_wrong() {
     let project = product();
     project.write(MANIFEST, "{\n  \"id\": 7\n}\n");
-    let failure = ControlBuild::gateway(Lab::get().frontend(), &project.path(""), MANIFEST).run().unwrap_err();
+    let failure =
+        ControlBuild::gateway(Lab::get().frontend(), &project.path(""), MANIFEST).run().unwrap_err();
     assert!(failure.contains("manifests/product.json:2:"), "{failure}");
 }
 
@@ -68,7 +67,8 @@ fn a_first_line_may_name_the_frontend_too() {
 fn a_minified_manifest_is_the_same_manifest() {
     let project = product();
     let written = project.build(&BuildOptions::oci()).succeeded();
-    let manifest: serde_json::Value = serde_json::from_slice(&fs::read(project.path(MANIFEST)).unwrap()).unwrap();
+    let manifest: serde_json::Value =
+        serde_json::from_slice(&fs::read(project.path(MANIFEST)).unwrap()).unwrap();
     project.write(MANIFEST, manifest.to_string());
     assert_eq!(project.build(&BuildOptions::oci()).succeeded().image().digest(), written.image().digest());
 }

@@ -1,7 +1,5 @@
 //! Builds that fail while they run: people see what failed, where it is written, and nothing comes out.
 
-#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
-
 use factory_tests::{BuildOptions, ImageName, Lab, Project, on_debian, run};
 use serde_json::json;
 

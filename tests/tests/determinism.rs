@@ -1,0 +1,108 @@
+//! The same steps give the same layers: on one engine without cache, and on another that has never seen them.
+
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+mod site;
+
+use std::process::Command;
+
+use factory::engine::{Engine, EngineHandle, EngineSpec, Suite};
+use factory::frontend_image::{self, Platform};
+use factory::progress::Silent;
+use factory_tests::oci::{OciImage, OciLayout};
+use factory_tests::{BuildOptions, Lab, Project, run};
+use serde_json::{Value, json};
+
+/// Digests of the layers, as they are stored and as they are, and what to look at when they differ.
+fn layers(image: &OciImage) -> Vec<(String, String)> {
+    let plain = image.config().rootfs().diff_ids().iter().cloned();
+    image.layer_digests().into_iter().zip(plain).collect()
+}
+
+#[track_caller]
+fn assert_same_layers(one: &OciImage, other: &OciImage) {
+    let (these, those) = (layers(one), layers(other));
+    assert_eq!(these.len(), those.len());
+    for (index, (this, that)) in these.iter().zip(&those).enumerate() {
+        if this != that {
+            let (this, that) = (one.layer(index), other.layer(index));
+            let differ: Vec<_> = this.iter().zip(&that).filter(|(this, that)| this != that).take(8).collect();
+            panic!("layer {index} differs: {} and {} entries, {differ:#?}", this.len(), that.len());
+        }
+    }
+}
+
+/// A step of every kind that runs something. Python and its packages come from where everybody's come from.
+fn steps() -> Value {
+    let wheels = json!(["idna==3.10", "markupsafe==3.0.2"]);
+    json!([
+        {"apt": {"install": ["python3-venv", "less"]}},
+        {"pip": {"packages": wheels, "venv": "/opt/plain"}},
+        {"pip": {"packages": wheels, "venv": "/opt/compiled", "compile": true}},
+        {"pip": {"packages": wheels, "target": "/opt/uv", "installer": "uv", "compile": true}},
+        {"run": ["mkdir -p /srv/a/b", "date > /dev/null", "echo x > /srv/a/b/c", "ln -s b /srv/a/l", "rm /etc/issue"]},
+        {"user": {"name": "app", "uid": 1234, "home": "/home/app"}}
+    ])
+}
+
+fn project() -> Project {
+    Project::new("debian:bookworm-slim", &[("only", json!({"steps": steps()}))])
+}
+
+#[test]
+fn steps_that_run_again_make_the_same_layers() {
+    let site = site::Site::packages();
+    let index = format!("http://{}/simple/", site.address());
+    let python = json!({"steps": [{"apt": {"install": ["python3-pip"]}}]});
+    let steps = json!([
+        {"pip": {"packages": ["greeting==1.0"], "target": "/opt/plain", "index": index}},
+        {"pip": {"packages": ["greeting==1.0"], "system": true, "compile": true, "index": index}},
+        {"run": ["mkdir -p /srv/a/b", "date > /dev/null", "echo x > /srv/a/b/c", "rm /etc/issue"]},
+        {"user": {"name": "app", "uid": 1234, "home": "/home/app"}}
+    ]);
+    let fragment = json!({"env": {"PIP_TRUSTED_HOST": site.address().ip().to_string()}, "steps": steps});
+    let project = Project::new("debian:bookworm-slim", &[("python", python), ("only", fragment)]);
+    let first = project.build(&BuildOptions::oci()).succeeded();
+    let second = project.build(&BuildOptions::oci().words(&["--no-cache-filter", "only"])).succeeded();
+    assert!(second.progress.vertex("user app").ran());
+    assert_same_layers(&first.image(), &second.image());
+}
+
+/// Builds on an engine that is not the lab's.
+fn build_on(handle: &EngineHandle, project: &Project) -> OciImage {
+    let folder = tempfile::tempdir().unwrap();
+    let archive = folder.path().join("image.tar");
+    let mut command: Command = handle.buildx();
+    command.args(["build", "--provenance=false", "--file", "manifests/product.json", "--no-cache"]);
+    command.arg("--output").arg(format!("type=oci,dest={}", archive.display()));
+    if let Some(secret) = Lab::get().site_ca_secret() {
+        command.args(["--secret", &secret]);
+    }
+    let finished = run(command.arg(".").current_dir(project.path("")));
+    let _ = finished.expect("the build on the other engine");
+    OciLayout::open(&archive).only_image()
+}
+
+/// Another engine, gone at the end.
+struct Other(EngineSpec);
+
+impl Drop for Other {
+    fn drop(&mut self) {
+        let _ = Engine::down(&self.0, true, &mut Silent); // what stays is found by the next `engine down`
+    }
+}
+
+#[test]
+#[ignore = "needs a second engine and packages from the internet (2 to 4 minutes)"]
+fn another_engine_with_nothing_in_its_cache_makes_the_same_layers() {
+    let lab = Lab::get();
+    let project = project();
+    let secret = lab.site_ca_secret();
+    let words: Vec<&str> = secret.iter().flat_map(|secret| ["--secret", secret.as_str()]).collect();
+    let here = project.build(&BuildOptions::oci().words(&words).words(&["--no-cache"])).succeeded();
+    let spec = EngineSpec::named("tests-other".parse().unwrap(), Suite::Forky);
+    let other = Other(spec);
+    let handle = Engine::ensure(&other.0, &mut Silent).unwrap();
+    frontend_image::ensure(&handle, lab.workspace(), Platform::host(), &mut Silent).unwrap();
+    assert_same_layers(&here.image(), &build_on(&handle, &project));
+}
