@@ -11,7 +11,7 @@ use llb_gen::plan::ImageAnswer;
 use llb_gen::request::Naming;
 use serde::Deserialize;
 
-use crate::excerpt::location;
+use crate::excerpt::{Excerpt, location};
 use crate::failure::Failure;
 use crate::gateway::Gateway;
 use crate::images::{Images, Wanted, platform_of};
@@ -61,7 +61,7 @@ fn image<G: Gateway>(
     images: &Images<'_, G>,
     lookup: &ImageLookup,
 ) -> Result<ImageAnswer, Failure> {
-    let found = images.found(&wanted_image(lookup))?;
+    let found = images.found(&wanted_image(lookup)).map_err(|failure| unresolved(draft, lookup, failure))?;
     let is_base = draft.base_lookup().as_ref() == Some(lookup);
     if is_base && let Some(actual) = other_platform(&found.config, &lookup.platform) {
         return Err(Failure::Diagnostics(vec![wrong_platform(draft, lookup, &actual)]));
@@ -76,6 +76,14 @@ fn image<G: Gateway>(
     let image = Image::new(&found.reference.to_string()).platform(platform_of(&lookup.platform));
     let state = image.resolve_mode(options.resolve_mode).meta(about).state();
     Ok(ImageAnswer { state, config: Some(found.config.clone()) })
+}
+
+/// Why an image was not found, in the daemon's words, with the place that names the image.
+fn unresolved(draft: &Draft<'_>, lookup: &ImageLookup, failure: Failure) -> Failure {
+    let Failure::BuildKit(status) = failure else { return failure };
+    let place = draft.place_of(lookup);
+    let prefix = format!("{place}: image `{}` cannot be resolved", lookup.reference.familiar());
+    status.context(&prefix).with_json_detail("errdefs.Source", &Excerpt::of(place)).into()
 }
 
 /// The platform that an image's config names, where it is another one than was asked for: a store that has the image

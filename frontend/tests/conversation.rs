@@ -284,18 +284,31 @@ fn a_manifest_on_standard_input_has_no_file_that_it_could_be_called_after() {
 fn what_buildkit_says_is_handed_on_verbatim() {
     let upstream = Status::with_code(9, "denied by policy")
         .with_json_detail("errdefs.Vertex", &BTreeMap::from([("digest", "d")]));
-    for call in [
-        "Ping",
-        "Inputs",
-        "Solve dockerfile",
-        "StatFile manifests/app.json",
-        "Resolve",
-        "Solve context:catalogue",
-    ] {
+    for call in
+        ["Ping", "Inputs", "Solve dockerfile", "StatFile manifests/app.json", "Solve context:catalogue"]
+    {
         let mut gateway = product();
         gateway.failures.insert(call.to_owned(), upstream.clone());
         assert_eq!(error_of(&gateway, &[]), upstream, "{call}");
     }
+}
+
+#[test]
+fn an_image_that_is_not_found_is_shown_where_it_is_named() {
+    let upstream = Status::with_code(5, "not there")
+        .with_json_detail("errdefs.Vertex", &BTreeMap::from([("digest", "d")]));
+    let mut gateway = product();
+    gateway.failures.insert("Resolve".to_owned(), upstream.clone());
+    let told = error_of(&gateway, &[]);
+    assert!(told.message().starts_with("manifests/app.json:"), "{}", told.message());
+    assert!(told.message().ends_with("cannot be resolved: not there"), "{}", told.message());
+    assert_eq!(told.code(), 5);
+    let kinds: Vec<&str> = told.details().iter().map(|detail| detail.type_url.as_str()).collect();
+    assert_eq!(
+        kinds,
+        ["errdefs.Vertex+json", "errdefs.Source+json"]
+            .map(|kind| "github.com/moby/buildkit/".to_owned() + kind)
+    );
 }
 
 #[test]

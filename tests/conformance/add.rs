@@ -110,8 +110,8 @@ fn a_download_that_is_not_there() {
     let (url, checksum) = (server().url("/nothing"), sha256(CONTENT));
     on(Scratch).step(json!({"add": {"url": url, "checksum": checksum, "dest": "/opt/"}})).both_fail(
         &format!("ADD --checksum={checksum} {url} /opt/"),
-        "404",
-        "404",
+        "digest mismatch",
+        "digest mismatch",
     );
 }
 

@@ -91,7 +91,7 @@ fn a_link_to_nothing_cannot_be_copied_by_name() {
         .files(&["a.txt"])
         .link("dangling", "nowhere")
         .step(json!({"copy": {"src": "dangling", "dest": "/x"}}))
-        .both_fail("COPY dangling /x", "nowhere", "nowhere");
+        .both_fail("COPY dangling /x", "dangling", "\"/dangling\": not found");
 }
 
 #[test]

@@ -78,9 +78,11 @@ fn one_match_and_no_slash_is_a_file() {
 
 #[test]
 fn a_wildcard_for_nothing_beside_a_file() {
-    tree()
-        .step(json!({"copy": {"src": ["a.txt", "*.none"], "dest": "/out/"}}))
-        .like("COPY a.txt *.none /out/");
+    tree().step(json!({"copy": {"src": ["a.txt", "*.none"], "dest": "/out/"}})).refused(
+        EMPTY_WILDCARD,
+        "COPY a.txt *.none /out/",
+        "nothing in `fragments/only/0.1.0` matches `*.none`",
+    );
 }
 
 #[test]
@@ -95,7 +97,9 @@ fn a_wildcard_for_nothing_alone() {
 #[test]
 fn a_wildcard_for_nothing_in_an_image() {
     on(Scratch)
-        .step(json!({"copy": {"from": "image:{tools}", "src": ["/srv/*.none", "/srv/file"], "dest": "/out/"}}))
+        .step(
+            json!({"copy": {"from": "image:{tools}", "src": ["/srv/*.none", "/srv/file"], "dest": "/out/"}}),
+        )
         .like("COPY --from={tools} /srv/*.none /srv/file /out/");
 }
 

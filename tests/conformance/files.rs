@@ -79,7 +79,9 @@ fn a_file_with_bits_that_a_umask_takes() {
             {"file": {"path": "/srv/open", "content": "x\n", "chmod": "0666"}},
             {"file": {"path": "/srv/set", "content": "x\n", "chmod": "4775", "chown": "svc"}}
         ]))
-        .like("COPY --chmod=0666 <<END /srv/open\nx\nEND\nCOPY --chmod=4775 --chown=svc <<END /srv/set\nx\nEND");
+        .like(
+            "COPY --chmod=0666 <<END /srv/open\nx\nEND\nCOPY --chmod=4775 --chown=svc <<END /srv/set\nx\nEND",
+        );
 }
 
 #[test]

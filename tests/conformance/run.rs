@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::bases::Base::{Bare, Configured, Scratch, Tools};
 use crate::case::on;
-use crate::differences::{FAILING_LINE, STEP_EPOCH, STEPS_AS_ROOT};
+use crate::differences::{FAILING_LINE, PROCESS_ONE, STEP_EPOCH, STEPS_AS_ROOT};
 
 #[test]
 fn text_goes_to_the_shell() {
@@ -77,11 +77,16 @@ fn a_failing_command() {
 
 #[test]
 fn a_command_ended_by_a_signal() {
-    on(Tools).step(json!({"run": "kill -9 $$"})).both_fail(
-        "RUN kill -9 $$",
+    on(Tools).step(json!({"run": "sh -c 'kill -9 $$'; exit $?"})).both_fail(
+        "RUN sh -c 'kill -9 $$'; exit $?",
         "exit code: 137",
         "exit code: 137",
     );
+}
+
+#[test]
+fn a_command_that_ends_itself() {
+    on(Tools).step(json!({"run": "kill -9 $$"})).refused(PROCESS_ONE, "RUN kill -9 $$", "exit code: 137");
 }
 
 #[test]
@@ -124,17 +129,16 @@ fn the_environment_of_a_process() {
 fn the_environment_of_one_step() {
     on(Tools)
         .steps(json!([
-            {"run": "echo \"$A|$B\" > /x", "env": {"A": "a  'b' \"c\" $d", "B": "é\n2"}},
+            {"run": "echo \"$A|$B\" > /x", "env": {"A": "a  'b' \"c\" $d", "B": "é  2"}},
             {"run": "echo \"<$A>\" >> /x"}
         ]))
-        .like("RUN A=\"a  'b' \\\"c\\\" \\$d\" B='é\n2' sh -c 'echo \"$A|$B\" > /x'\nRUN echo \"<$A>\" >> /x")
+        .like("RUN A=\"a  'b' \\\"c\\\" \\$d\" B='é  2' sh -c 'echo \"$A|$B\" > /x'\nRUN echo \"<$A>\" >> /x")
 }
 
 #[test]
 fn a_user_by_name() {
     on(Tools)
         .config(json!({"user": "root"}))
-        
         .step(json!({"run": "(id; echo $HOME; umask) > /tmp/x; mkdir ~/made", "user": "app"}))
         .like("USER app\nRUN (id; echo $HOME; umask) > /tmp/x; mkdir ~/made\nUSER root");
 }
@@ -143,7 +147,6 @@ fn a_user_by_name() {
 fn a_user_has_further_groups() {
     on(Tools)
         .config(json!({"user": "root"}))
-        
         .step(json!({"run": "id -G > /tmp/x", "user": "app"}))
         .like("USER app\nRUN id -G > /tmp/x\nUSER root");
 }
@@ -152,7 +155,6 @@ fn a_user_has_further_groups() {
 fn a_user_by_number() {
     on(Tools)
         .config(json!({"user": "root"}))
-        
         .step(json!({"run": "(id -u; id -g; id -G; echo $HOME) > /tmp/x", "user": "200"}))
         .like("USER 200\nRUN (id -u; id -g; id -G; echo $HOME) > /tmp/x\nUSER root");
 }
@@ -161,7 +163,6 @@ fn a_user_by_number() {
 fn a_user_by_a_number_that_nobody_has() {
     on(Tools)
         .config(json!({"user": "root"}))
-        
         .step(json!({"run": "(id -u; id -g; id -G; echo $HOME) > /tmp/x", "user": "4321"}))
         .like("USER 4321\nRUN (id -u; id -g; id -G; echo $HOME) > /tmp/x\nUSER root");
 }
@@ -170,7 +171,6 @@ fn a_user_by_a_number_that_nobody_has() {
 fn a_user_with_a_group() {
     on(Tools)
         .config(json!({"user": "root"}))
-        
         .steps(json!([
             {"run": "(id -u; id -g; id -G) > /tmp/x", "user": "app:service"},
             {"run": "(id -u; id -g; id -G) > /tmp/y", "user": "app:77"},
@@ -200,7 +200,6 @@ fn the_home_of_root() {
 fn a_home_that_the_image_sets() {
     on(Tools)
         .config(json!({"user": "root"}))
-        
         .fragment(
             json!({"env": {"HOME": "/elsewhere"}, "steps": [{"run": "echo $HOME > /tmp/x", "user": "app"}]}),
         )

@@ -181,12 +181,13 @@ fn factory_binary() -> PathBuf {
 
 fn compiled_binary() -> PathBuf {
     let mut command = Command::new(env!("CARGO"));
-    command.args(["build", "--quiet", "--package", "factory", "--message-format=json"]);
+    command.args(["build", "--quiet", "--package", "factory", "--message-format=json-render-diagnostics"]);
     if !cfg!(debug_assertions) {
         command.arg("--release");
     }
     let finished = crate::process::run(command.current_dir(Lab::get().workspace()));
-    let messages = finished.expect("cargo build of the binary `factory`").lines();
+    assert!(finished.status.success(), "cargo build of the binary `factory`:\n{}", finished.stderr);
+    let messages = finished.stdout.lines();
     let mut messages = messages.filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let binary = messages.find_map(|message| message["executable"].as_str().map(PathBuf::from));
     binary.expect("cargo says where the binary is")

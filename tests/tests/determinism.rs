@@ -13,15 +13,23 @@ use factory_tests::oci::{OciImage, OciLayout};
 use factory_tests::{BuildOptions, Lab, Project, run};
 use serde_json::{Value, json};
 
-/// Digests of the layers, as they are stored and as they are, and what to look at when they differ.
-fn layers(image: &OciImage) -> Vec<(String, String)> {
-    let plain = image.config().rootfs().diff_ids().iter().cloned();
-    image.layer_digests().into_iter().zip(plain).collect()
+/// What of layers is compared: engines of different versions may compress the same bytes differently.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Bytes {
+    Stored,
+    Plain,
+}
+
+fn layers(image: &OciImage, bytes: Bytes) -> Vec<String> {
+    match bytes {
+        Bytes::Stored => image.layer_digests(),
+        Bytes::Plain => image.config().rootfs().diff_ids().clone(),
+    }
 }
 
 #[track_caller]
-fn assert_same_layers(one: &OciImage, other: &OciImage) {
-    let (these, those) = (layers(one), layers(other));
+fn assert_same_layers(one: &OciImage, other: &OciImage, bytes: Bytes) {
+    let (these, those) = (layers(one, bytes), layers(other, bytes));
     assert_eq!(these.len(), those.len());
     for (index, (this, that)) in these.iter().zip(&those).enumerate() {
         if this != that {
@@ -65,7 +73,7 @@ fn steps_that_run_again_make_the_same_layers() {
     let first = project.build(&BuildOptions::oci()).succeeded();
     let second = project.build(&BuildOptions::oci().words(&["--no-cache-filter", "only"])).succeeded();
     assert!(second.progress.vertex("user app").ran());
-    assert_same_layers(&first.image(), &second.image());
+    assert_same_layers(&first.image(), &second.image(), Bytes::Stored);
 }
 
 /// Builds on an engine that is not the lab's.
@@ -83,6 +91,11 @@ fn build_on(handle: &EngineHandle, project: &Project) -> OciImage {
     OciLayout::open(&archive).only_image()
 }
 
+fn version(mut docker: Command) -> String {
+    let finished = run(docker.args(["version", "--format", "{{.Server.Version}}"]));
+    finished.expect("docker version").to_owned()
+}
+
 /// Another engine, gone at the end.
 struct Other(EngineSpec);
 
@@ -93,7 +106,6 @@ impl Drop for Other {
 }
 
 #[test]
-#[ignore = "needs a second engine and packages from the internet (2 to 4 minutes)"]
 fn another_engine_with_nothing_in_its_cache_makes_the_same_layers() {
     let lab = Lab::get();
     let project = project();
@@ -104,5 +116,6 @@ fn another_engine_with_nothing_in_its_cache_makes_the_same_layers() {
     let other = Other(spec);
     let handle = Engine::ensure(&other.0, &mut Silent).unwrap();
     frontend_image::ensure(&handle, lab.workspace(), Platform::host(), &mut Silent).unwrap();
-    assert_same_layers(&here.image(), &build_on(&handle, &project));
+    let bytes = if version(lab.docker()) == version(handle.docker()) { Bytes::Stored } else { Bytes::Plain };
+    assert_same_layers(&here.image(), &build_on(&handle, &project), bytes);
 }

@@ -153,24 +153,26 @@ impl Graph {
 
     /// Files sorted by name and content, locations by vertex digest: the same for every order of construction.
     fn source_map(&self) -> Option<pb::Source> {
-        let mut files: Vec<&SourceInfo> = self
-            .nodes
-            .iter()
-            .flat_map(|node| node.meta.locations())
-            .map(|location| location.file.as_ref())
-            .collect();
+        let located = || self.nodes.iter().filter(|node| !node.meta.locations().is_empty());
+        // Most steps of a file share it: comparing addresses first spares comparing contents.
+        let mentions =
+            located().flat_map(|node| node.meta.locations()).map(|one| (Arc::as_ptr(&one.file), &one.file));
+        let mentions: BTreeMap<*const SourceInfo, &Arc<SourceInfo>> = ordered(mentions);
+        let mut files: Vec<&SourceInfo> = mentions.values().map(|file| file.as_ref()).collect();
         files.sort_unstable();
         files.dedup();
         if files.is_empty() {
             return None;
         }
-        let locations = self.nodes.iter().filter(|node| !node.meta.locations().is_empty()).map(|node| {
-            let locations = node.meta.locations().iter().map(|location| {
-                let at = files.binary_search(&location.file.as_ref()).expect("every file was listed above");
-                pb::Location {
-                    source_index: i32::try_from(at).expect("fewer files than i32 counts"),
-                    ranges: vec![location.lines.to_pb()],
-                }
+        let index = mentions.iter().map(|(address, file)| {
+            let at = files.binary_search(&file.as_ref()).expect("every file was listed above");
+            (*address, i32::try_from(at).expect("fewer files than i32 counts"))
+        });
+        let index: BTreeMap<*const SourceInfo, i32> = ordered(index);
+        let locations = located().map(|node| {
+            let locations = node.meta.locations().iter().map(|location| pb::Location {
+                source_index: index[&Arc::as_ptr(&location.file)],
+                ranges: vec![location.lines.to_pb()],
             });
             (node.vertex.digest().to_string(), pb::Locations { locations: locations.collect() })
         });

@@ -7,7 +7,7 @@ use crate::plan::PlannedFragment;
 use crate::plan::stage::PlannedStage;
 use crate::plan::step::PlannedStep;
 use crate::request::{Naming, Request};
-use crate::text::Place;
+use crate::text::SourceFile;
 
 /// What is said about the vertices of a fragment, a stage, or one step of them.
 #[derive(Clone)]
@@ -17,37 +17,42 @@ pub(super) struct About {
     steps: usize,
     cache: CachePolicy,
     at: Option<(usize, String)>,
+    /// The fragment's file, one for all its steps.
+    file: Arc<SourceInfo>,
     location: Option<Location>,
 }
 
 impl About {
     pub(super) fn fragment(request: &Request, fragment: &PlannedFragment) -> Self {
         let name = format!("{} {}", fragment.name, fragment.version);
-        Self::new(request, &name, &fragment.name, fragment.steps.len())
+        Self::new(request, &name, &fragment.name, fragment.steps.len(), source_info(&fragment.file))
     }
 
     pub(super) fn stage(request: &Request, fragment: &PlannedFragment, stage: &PlannedStage) -> Self {
         let name = format!("{} {} {}", fragment.name, fragment.version, stage.name);
         let filter = format!("{}/{}", fragment.name, stage.name);
-        let mut about = Self::new(request, &name, &filter, stage.steps.len());
+        let mut about = Self::new(request, &name, &filter, stage.steps.len(), source_info(&fragment.file));
         if request.no_cache.holds_for(&fragment.name) {
             about.cache = CachePolicy::Ignore;
         }
         about
     }
 
-    fn new(request: &Request, name: &str, filter: &str, steps: usize) -> Self {
+    fn new(request: &Request, name: &str, filter: &str, steps: usize, file: Arc<SourceInfo>) -> Self {
         let label = match request.naming {
             Naming::Plain => name.to_owned(),
             Naming::WithPlatform => format!("{} {name}", request.platform),
         };
         let cache = if request.no_cache.holds_for(filter) { CachePolicy::Ignore } else { CachePolicy::Use };
-        Self { label, steps, cache, at: None, location: None }
+        Self { label, steps, cache, at: None, file, location: None }
     }
 
     /// About one step.
     pub(super) fn of_step(&self, at: usize, step: &PlannedStep) -> Self {
-        Self { at: Some((at + 1, step.title.clone())), location: Some(location(&step.place)), ..self.clone() }
+        let lines = step.place.lines();
+        let lines = LineRange::new(lines.first, lines.last);
+        let location = Location { file: Arc::clone(&self.file), lines };
+        Self { at: Some((at + 1, step.title.clone())), location: Some(location), ..self.clone() }
     }
 
     /// The step's own name.
@@ -72,14 +77,10 @@ impl About {
     }
 }
 
-/// The lines of a place, with the file that they are of.
-pub(super) fn location(place: &Place) -> Location {
-    let file = place.file();
-    let lines = place.lines();
-    let info = SourceInfo {
+fn source_info(file: &SourceFile) -> Arc<SourceInfo> {
+    Arc::new(SourceInfo {
         filename: file.path().to_owned(),
-        data: Arc::from(file.bytes()),
+        data: file.shared_bytes(),
         language: "JSON".to_owned(),
-    };
-    Location { file: Arc::new(info), lines: LineRange::new(lines.first, lines.last) }
+    })
 }

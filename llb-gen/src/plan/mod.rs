@@ -23,6 +23,7 @@ use crate::llb::State;
 use crate::model::{Base, Environments, Fragment};
 use crate::request::Request;
 use crate::target::Target;
+use crate::text::SourceFile;
 
 use config::ConfigChange;
 use here::Here;
@@ -65,6 +66,8 @@ impl Plan<'_> {
 pub(crate) struct PlannedFragment {
     pub(crate) name: String,
     pub(crate) version: String,
+    /// Its `fragment.json`.
+    pub(crate) file: SourceFile,
     /// The folder that containers start in, where this fragment moved it: made before its steps.
     pub(crate) workdir: Option<String>,
     pub(crate) steps: Vec<PlannedStep>,
@@ -181,6 +184,7 @@ impl<'a> Draft<'a> {
         PlannedFragment {
             name: fragment.name.to_string(),
             version: fragment.version.to_string(),
+            file: fragment.file.clone(),
             workdir: (image.workdir() != below.workdir()).then(|| image.workdir().to_owned()),
             steps,
             stages,

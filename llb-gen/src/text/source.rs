@@ -93,6 +93,12 @@ impl SourceFile {
         &self.inner.bytes
     }
 
+    /// The raw bytes, shared rather than copied.
+    #[must_use]
+    pub fn shared_bytes(&self) -> Arc<[u8]> {
+        Arc::clone(&self.inner.bytes)
+    }
+
     /// How many lines the file has; an empty file has one.
     #[must_use]
     pub fn line_count(&self) -> usize {

@@ -41,13 +41,13 @@ pub(crate) fn measure() -> Table {
             let outcome = project.build(options).succeeded();
             table.add(name, outcome.wall());
             if std::ptr::eq(options, &raw const ours) {
-                inside.push(between_first_and_last(&outcome));
+                inside.push(from_first_call_to_last(&outcome));
             }
         }
     }
     inside.sort();
     table.note(format!(
-        "ours, from reading the manifest to the last vertex: min {:.1} ms, median {:.1} ms",
+        "our process, from its first call to the last answer: min {:.1} ms, median {:.1} ms",
         inside[0].as_secs_f64() * 1000.0,
         inside[inside.len() / 2].as_secs_f64() * 1000.0
     ));
@@ -55,14 +55,15 @@ pub(crate) fn measure() -> Table {
     table
 }
 
-/// From the start of our own first vertex to the end of the last: what happens between our first call and `Return`, as far
-/// as the client hears of it, and the loading of cached results after that.
-fn between_first_and_last(outcome: &BuildOutcome) -> Duration {
-    let vertices = &outcome.progress.vertices;
-    // The daemon reads the manifest first, to find the syntax; the second reading is ours.
-    let definition = outcome.progress.vertex("load build definition");
-    let first = definition.starts.iter().max().copied().unwrap_or_default();
-    let last = vertices.iter().flat_map(|vertex| vertex.ends.iter()).max().copied().unwrap_or_default();
+/// From the first file that we ask for to the last answer: our process from its first calls to just before `Return`, waiting
+/// for the daemon and the client included. Connecting and returning are not seen from outside; both take well under a
+/// millisecond.
+fn from_first_call_to_last(outcome: &BuildOutcome) -> Duration {
+    let loads = outcome.progress.vertices.iter().filter(|vertex| vertex.name.starts_with("[internal] load"));
+    // The manifest is shared with the daemon, which reads it earlier to find its syntax.
+    let (ours, _): (Vec<_>, Vec<_>) = loads.partition(|vertex| !vertex.name.contains("build definition"));
+    let first = ours.iter().filter_map(|vertex| vertex.starts.first()).min().copied().unwrap_or_default();
+    let last = ours.iter().filter_map(|vertex| vertex.ends.last()).max().copied().unwrap_or_default();
     last.saturating_sub(first)
 }
 
