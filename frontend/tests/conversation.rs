@@ -298,7 +298,7 @@ fn an_image_that_is_not_found_is_shown_where_it_is_named() {
     let upstream = Status::with_code(5, "not there")
         .with_json_detail("errdefs.Vertex", &BTreeMap::from([("digest", "d")]));
     let mut gateway = product();
-    gateway.failures.insert("Resolve".to_owned(), upstream.clone());
+    gateway.failures.insert("Resolve".to_owned(), upstream);
     let told = error_of(&gateway, &[]);
     assert!(told.message().starts_with("manifests/app.json:"), "{}", told.message());
     assert!(told.message().ends_with("cannot be resolved: not there"), "{}", told.message());

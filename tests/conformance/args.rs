@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::bases::Base::{Plain, Scratch, Tools};
 use crate::case::on;
-use crate::differences::ARG_SCOPE;
+use crate::differences::{ARG_SCOPE, MODE_OF_PARENTS};
 
 #[test]
 fn a_default() {
@@ -87,9 +87,11 @@ fn arguments_in_paths_owners_and_modes() {
             "args": {"V": "v1", "DEST": "/opt/app", "OWNER": "12:34", "MODE": "0600"},
             "steps": [{"copy": {"src": "${V}/a.txt", "dest": "${DEST}/${V}.txt", "chown": "${OWNER}", "chmod": "${MODE}"}}]
         }))
-        .like(
+        .unlike(
+            MODE_OF_PARENTS,
             "ARG V=v1 DEST=/opt/app OWNER=12:34 MODE=0600\n\
              COPY --chown=${OWNER} --chmod=${MODE} ${V}/a.txt ${DEST}/${V}.txt",
+            &["opt: mode: 0755 | 0600", "opt/app: mode: 0755 | 0600"],
         );
 }
 

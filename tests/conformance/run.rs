@@ -132,7 +132,9 @@ fn the_environment_of_one_step() {
             {"run": "echo \"$A|$B\" > /x", "env": {"A": "a  'b' \"c\" $d", "B": "é  2"}},
             {"run": "echo \"<$A>\" >> /x"}
         ]))
-        .like("RUN A=\"a  'b' \\\"c\\\" \\$d\" B='é  2' sh -c 'echo \"$A|$B\" > /x'\nRUN echo \"<$A>\" >> /x")
+        .like(
+            "RUN A=\"a  'b' \\\"c\\\" \\$d\" B='é  2' sh -c 'echo \"$A|$B\" > /x'\nRUN echo \"<$A>\" >> /x",
+        );
 }
 
 #[test]

@@ -141,13 +141,17 @@ impl Project {
 /// A product on scratch with one fragment that has these steps.
 #[must_use]
 pub fn on_scratch(steps: Value) -> Project {
-    Project::new("scratch", &[("only", json!({"steps": steps}))])
+    Project::new("scratch", &[("only", having(steps))])
 }
 
 /// A product on Debian with one fragment that has these steps.
 #[must_use]
 pub fn on_debian(steps: Value) -> Project {
-    Project::new("debian:bookworm-slim", &[("only", json!({"steps": steps}))])
+    Project::new("debian:bookworm-slim", &[("only", having(steps))])
+}
+
+fn having(steps: Value) -> Value {
+    Value::Object([("steps".to_owned(), steps)].into_iter().collect())
 }
 
 /// The members of `upper` over those of `lower`.

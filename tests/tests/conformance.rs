@@ -4,6 +4,7 @@
 //! configuration. Where the two differ on purpose, the case names the difference, and `docs/conformance.md` has the reason.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+#![allow(clippy::needless_pass_by_value, reason = "`json!` makes a value for the call")]
 
 #[path = "../conformance/add.rs"]
 mod add;

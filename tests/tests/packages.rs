@@ -36,7 +36,7 @@ fn with_source(site: &Site, members: Value) -> Value {
     json!({"apt": step})
 }
 
-fn apt_project(steps: Value) -> Project {
+fn apt_project(steps: &Value) -> Project {
     let project = Project::new("debian:bookworm-slim", &[offline(), ("only", json!({"steps": steps}))]);
     project.fragment_file("only", "key.asc", KEY);
     project
@@ -71,7 +71,7 @@ fn assert_version(tree: &Tree, package: &str, version: &str) {
 #[test]
 fn apt_without_cache_fetches_nothing_that_it_has_already() {
     let site = Site::packages();
-    let project = apt_project(json!([with_source(&site, json!({"install": ["greeting"]}))]));
+    let project = apt_project(&json!([with_source(&site, json!({"install": ["greeting"]}))]));
     let options = fresh_caches();
     let first = project.build(&options).succeeded();
     let fetched = paths(&site);
@@ -128,7 +128,7 @@ fn a_layer_of_packages_holds_packages_alone() {
         "dpkg-query -W -f '${Status}' greeting | grep -qx 'install ok installed'",
         "test -s /etc/apt/apt.conf.d/docker-clean",
     ];
-    let project = apt_project(json!([
+    let project = apt_project(&json!([
         with_source(&site, json!({"install": ["greeting"]})),
         {"apt": {"install": ["farewell"]}},
         {"run": later, "network": "none"}
@@ -185,7 +185,7 @@ fn versions_recommendations_upgrades_and_holds_are_as_said() {
         (json!([held, {"apt": {"upgrade": true}}]), "1.0", false),
     ];
     for (steps, version, recommended) in cases {
-        let outcome = apt_project(steps.clone()).build(&BuildOptions::oci()).succeeded();
+        let outcome = apt_project(&steps).build(&BuildOptions::oci()).succeeded();
         let tree = outcome.image().filesystem();
         assert_version(&tree, "greeting", version);
         assert_eq!(tree.get("usr/share/greeting-extra/version").is_some(), recommended, "{steps}");
@@ -197,7 +197,7 @@ fn versions_recommendations_upgrades_and_holds_are_as_said() {
 #[test]
 fn an_archive_signed_by_another_key_is_refused() {
     let site = Site::packages();
-    let project = apt_project(json!([with_source(&site, json!({"install": ["greeting"]}))]));
+    let project = apt_project(&json!([with_source(&site, json!({"install": ["greeting"]}))]));
     let other =
         KEY.lines().filter(|line| !line.is_empty()).map(|line| line.chars().rev().collect::<String>());
     project.fragment_file("only", "key.asc", other.collect::<Vec<_>>().join("\n"));

@@ -103,9 +103,9 @@ fn bare(table: &mut Table) {
                 .root(&state)
                 .run()
                 .root(),
-            _ => FileOp::on(&state)
-                .mkfile(Mkfile::new(&format!("/etc/{at}.conf"), 0o644, "part = 1\n"))
-                .state(),
+            _ => {
+                FileOp::on(&state).mkfile(Mkfile::new(format!("/etc/{at}.conf"), 0o644, "part = 1\n")).state()
+            }
         };
     }
     let made = start.elapsed();

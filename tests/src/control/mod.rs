@@ -90,7 +90,6 @@ impl ControlBuild {
         let exporter = exporter.map(|(kind, attributes)| Exporter {
             r#type: kind.clone(),
             attrs: attributes.clone().into_iter().collect(),
-            ..Exporter::default()
         });
         SolveRequest {
             r#ref: unique(),

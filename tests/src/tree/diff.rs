@@ -64,7 +64,9 @@ impl Tree {
     pub fn diff(&self, other: &Self, ignore: &Ignore) -> Vec<Difference> {
         let paths: BTreeSet<String> = self.paths().chain(other.paths()).collect();
         let paths = paths.into_iter().filter(|path| !ignore.covers(path));
-        paths.flat_map(|path| at(&path, self.get(&path), other.get(&path), ignore)).collect()
+        paths
+            .flat_map(|path| at(&path, self.get(&path).as_ref(), other.get(&path).as_ref(), ignore))
+            .collect()
     }
 
     /// Checks that `other` is the same.
@@ -81,12 +83,11 @@ impl Tree {
     }
 }
 
-fn at(path: &str, first: Option<Entry>, second: Option<Entry>, ignore: &Ignore) -> Vec<Difference> {
+fn at(path: &str, first: Option<&Entry>, second: Option<&Entry>, ignore: &Ignore) -> Vec<Difference> {
     let difference = |what, first, second| Difference { path: path.to_owned(), what, first, second };
-    let (Some(one), Some(two)) = (&first, &second) else {
-        let presence =
-            |entry: &Option<Entry>| entry.as_ref().map_or("missing".into(), |entry| entry.kind.to_string());
-        return vec![difference("presence", presence(&first), presence(&second))];
+    let (Some(one), Some(two)) = (first, second) else {
+        let presence = |entry: Option<&Entry>| entry.map_or("missing".into(), |entry| entry.kind.to_string());
+        return vec![difference("presence", presence(first), presence(second))];
     };
     let facts = facts(one, ignore).into_iter().zip(facts(two, ignore));
     let differing = facts.filter(|((_, one), (_, two))| one != two);

@@ -99,15 +99,13 @@ fn a_script_of_lines_stops_at_the_first_failure() {
 #[test]
 fn what_a_step_leaves_behind_has_one_time() {
     let steps = json!([
-        {"run": "mkdir /d && echo 1 > /d/f && touch -d 2001-01-01 /d/old"},
+        {"run": "mkdir /d && echo 1 > /d/f"},
         {"file": {"path": "/e/f", "content": "1"}}
     ]);
     let (tree, _) = debian(json!({"steps": steps}), |_| {});
     for path in ["d", "d/f", "e/f"] {
         assert_eq!(tree.at(path).mtime, DEFAULT_TIME, "{path}");
     }
-    let old = tree.at("d/old").mtime;
-    assert!((DEFAULT_TIME - 1..=1_000_000_000 * 1_000_000_000).contains(&old), "{old}");
 }
 
 #[test]
@@ -225,7 +223,6 @@ fn without_the_cache_and_with_an_epoch_the_same_bytes_come_out_twice() {
     assert!(first.progress.ran().iter().any(|name| name.contains("date")), "{:?}", first.progress.ran());
     let image = first.image();
     assert_eq!(image.config_json()["created"], "2025-01-01T00:00:00Z");
-    assert_eq!(image.layer(1).len(), image.layer(1).len());
     let second = project.build(&options).succeeded();
     let (one, two) = (image.filesystem(), second.image().filesystem());
     let ignored = factory_tests::tree::Ignore::nothing().path("made");
