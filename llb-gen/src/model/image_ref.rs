@@ -129,7 +129,7 @@ fn check_registry(registry: &str) -> Result<(), Invalid> {
     let port_fits = port.is_none_or(|digits| digits.parse::<u16>().is_ok_and(|port| port > 0));
     let ipv6 = host.strip_prefix('[').and_then(|text| text.strip_suffix(']'));
     let host_fits = match ipv6 {
-        Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
+        Some(address) => address.parse::<core::net::Ipv6Addr>().is_ok(),
         None => host.split('.').all(label_fits),
     };
     if port_fits && host_fits {

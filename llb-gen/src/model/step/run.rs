@@ -1,7 +1,7 @@
 //! The `run` step.
 
+use core::net::IpAddr;
 use std::fmt;
-use std::net::IpAddr;
 
 use super::{Env, Origin};
 use crate::model::name::{CacheId, EnvName, SecretId, SshId};
