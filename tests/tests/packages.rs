@@ -226,7 +226,7 @@ fn a_snapshot_is_asked_instead_of_the_archive() {
     ]);
     let project = Project::new("debian:bookworm-slim", &[("only", json!({"steps": steps}))]);
     let host = format!("snapshot.debian.org:{}", site.address().ip());
-    let outcome = project.build(&fresh_caches().words(&["--add-host", &host])).succeeded();
+    let outcome = project.build(&fresh_caches().words(&["--no-cache", "--add-host", &host])).succeeded();
     let tree = outcome.image().filesystem();
     assert_version(&tree, "greeting", "2.0");
     let kept = sha256(sources.as_bytes());

@@ -272,7 +272,7 @@ fn the_command_runs_as_the_user_and_the_wrapper_stays_root() {
     for (user, expected) in [
         ("app", "1000\n1001\n1001 29\n/home/app\nno\nno\n"),
         ("app:audio", "1000\n29\n29\n/home/app\nno\nno\n"),
-        ("4000:4001", "4000\n4001\n4001\n/root\nno\nno\n"),
+        ("4000:4001", "4000\n4001\n4001\n/\nno\nno\n"),
     ] {
         let step = sandbox.sh(&format!(r#"{{"user":"{user}","changes":false}}"#), script).ok();
         assert_eq!(step.stdout, expected, "{user}");

@@ -48,9 +48,10 @@ impl Signals {
         }
     }
 
-    /// In the child: signals as a new program expects them.
+    /// In the child: signals as a new program expects them, whatever those who started us ignore. Those that cannot be
+    /// changed refuse, which is as well.
     pub(crate) fn restore_in_child(&self) {
-        raw::default_signal(Signal::PIPE.as_raw() as u32);
+        (1..=31).for_each(raw::default_signal);
         raw::set_blocked_signals(self.before);
     }
 }
