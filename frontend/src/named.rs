@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::future::join_all;
 use llb_gen::llb::source::{Image, Local, OciLayout};
 use llb_gen::llb::{Copy, FileOp, Meta, State};
-use llb_gen::model::step::{Action, MountSource, Origin, Step};
+use llb_gen::model::step::{Origin, Step};
 use llb_gen::model::{Digest, ImageRef, Platform, Product, Value};
 use llb_gen::ordered::ordered;
 use llb_gen::request::Tree;
@@ -257,21 +257,7 @@ fn named_in_steps(product: &Product) -> BTreeSet<String> {
     let steps = fragments.flat_map(|fragment| {
         fragment.steps.iter().chain(fragment.stages.iter().flat_map(|stage| &stage.steps))
     });
-    ordered(steps.flat_map(origins).flat_map(Value::literals).filter_map(|(origin, _)| named(origin)))
-}
-
-fn origins(step: &Step) -> Vec<&Value<Origin>> {
-    match &step.action {
-        Action::Copy(copy) => vec![&copy.from],
-        Action::Run(run) => {
-            let binds = run.mounts.iter().filter_map(|mount| match &mount.source {
-                MountSource::Bind { from, .. } => Some(from),
-                MountSource::Tmpfs { .. } => None,
-            });
-            binds.chain(run.cache.iter().filter_map(|cache| cache.from.as_ref())).collect()
-        }
-        _ => Vec::new(),
-    }
+    ordered(steps.flat_map(Step::origins).flat_map(Value::literals).filter_map(|(origin, _)| named(origin)))
 }
 
 fn named(origin: &Origin) -> Option<String> {

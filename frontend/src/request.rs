@@ -44,7 +44,6 @@ impl Common<'_> {
             labels: options.labels.clone(),
             no_cache: options.no_cache.clone(),
             epoch: options.epoch,
-            resolve_mode: options.resolve_mode,
             sandbox: options.sandbox.clone(),
             cache_namespace: options.cache_namespace.clone(),
             context: self.context(),

@@ -182,18 +182,7 @@ impl Survey<'_> {
     }
 
     fn origins(&mut self, step: &Step, scope: &Scope, stages: &mut BTreeSet<String>) {
-        let origins: Vec<&Value<Origin>> = match &step.action {
-            Action::Copy(copy) => vec![&copy.from],
-            Action::Run(run) => {
-                let binds = run.mounts.iter().filter_map(|mount| match &mount.source {
-                    MountSource::Bind { from, .. } => Some(from),
-                    MountSource::Tmpfs { .. } => None,
-                });
-                binds.chain(run.cache.iter().filter_map(|cache| cache.from.as_ref())).collect()
-            }
-            _ => Vec::new(),
-        };
-        for origin in origins {
+        for origin in step.origins() {
             match self.value(origin, scope) {
                 Some(Origin::Image(reference)) => self.look_up(&reference, origin.place()),
                 Some(Origin::Stage(stage)) => {

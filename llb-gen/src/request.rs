@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::llb::source::ResolveMode;
 use crate::llb::{Cap, HostIp, Network, Proxies, Resources, State, Ulimit};
 use crate::model::Platform;
 
@@ -31,8 +30,6 @@ pub struct Request {
     pub no_cache: NoCache,
     /// `SOURCE_DATE_EPOCH`, in seconds.
     pub epoch: Option<u64>,
-    /// `image-resolve-mode`.
-    pub resolve_mode: ResolveMode,
     /// What every step gets from the options.
     pub sandbox: Sandbox,
     /// `BUILDKIT_CACHE_MOUNT_NS`: put before the ids of cache mounts.

@@ -149,12 +149,8 @@ impl Lowering<'_> {
                 Ok(self.plan.images.get(lookup).map_or_else(State::scratch, |answer| answer.state.clone()))
             }
             Files::Catalogue | Files::Context | Files::Named(_) => {
-                let missing = || match files {
-                    Files::Named(name) => {
-                        LowerError::NoContext { name: name.clone(), place: step.place.clone() }
-                    }
-                    _ => LowerError::NoContext { name: "context".to_owned(), place: step.place.clone() },
-                };
+                let name = if let Files::Named(name) = files { name } else { "context" };
+                let missing = || LowerError::NoContext { name: name.to_owned(), place: step.place.clone() };
                 self.trees.get(files).cloned().ok_or_else(missing)
             }
         }

@@ -15,7 +15,7 @@ use bollard_buildkit_proto::pb;
 use llb_gen::check::FileState;
 use llb_gen::diagnostic::Diagnostics;
 use llb_gen::draft::{Draft, ImageLookup};
-use llb_gen::llb::source::{Image, ResolveMode};
+use llb_gen::llb::source::Image;
 use llb_gen::llb::{Cap, FileOp, Graph, Mkfile, State};
 use llb_gen::lower::Lowered;
 use llb_gen::model::Product;
@@ -108,7 +108,6 @@ pub(crate) fn request(platform: &str) -> Request {
         labels: BTreeMap::new(),
         no_cache: NoCache::Nothing,
         epoch: None,
-        resolve_mode: ResolveMode::Default,
         sandbox: Sandbox::default(),
         cache_namespace: String::new(),
         context: local("context"),

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use llb_gen::check::FileState;
 use llb_gen::draft::{Draft, ImageLookup};
-use llb_gen::llb::source::{Image, ResolveMode};
+use llb_gen::llb::source::Image;
 use llb_gen::llb::{Cap, Exec, FileOp, Graph, Mkfile, Platform, State};
 use llb_gen::model::Product;
 use llb_gen::parse::RawManifest;
@@ -126,7 +126,6 @@ fn request() -> Request {
         labels: BTreeMap::new(),
         no_cache: NoCache::Nothing,
         epoch: None,
-        resolve_mode: ResolveMode::Default,
         sandbox: Sandbox::default(),
         cache_namespace: String::new(),
         context: local("context"),

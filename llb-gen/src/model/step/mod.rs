@@ -33,6 +33,24 @@ pub struct Step {
     pub place: Place,
 }
 
+impl Step {
+    /// Where the step takes files from, as far as it says so: sources of copies, binds and filled caches.
+    #[must_use]
+    pub fn origins(&self) -> Vec<&Value<Origin>> {
+        match &self.action {
+            Action::Copy(copy) => vec![&copy.from],
+            Action::Run(run) => {
+                let binds = run.mounts.iter().filter_map(|mount| match &mount.source {
+                    MountSource::Bind { from, .. } => Some(from),
+                    MountSource::Tmpfs { .. } => None,
+                });
+                binds.chain(run.cache.iter().filter_map(|cache| cache.from.as_ref())).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+}
+
 /// What a step does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
