@@ -1,19 +1,19 @@
 //! The story of one build.
 
 use std::ffi::OsString;
+use std::pin::pin;
 
 use bollard_buildkit_proto::pb;
-use futures_util::future::{join_all, join3};
+use futures_util::future::{Either, join, select, try_join, try_join_all};
 use llb_gen::diagnostic::Diagnostic;
 use llb_gen::draft::Draft;
-use llb_gen::llb::State;
+use llb_gen::llb::{Graph, State};
 use llb_gen::lower::Lowered;
 use llb_gen::request::Request;
 use llb_gen::target::Target;
 
 use crate::failure::Failure;
-use crate::folder;
-use crate::gateway::{BuildResult, Gateway, Ref};
+use crate::gateway::{BuildResult, Gateway, Ref, SolveRequest};
 use crate::load::{Ahead, Loaded, Parsed, load};
 use crate::named::{NamedContexts, Resolver};
 use crate::opening::Opening;
@@ -70,20 +70,20 @@ async fn build<G: Gateway>(
     let warnings: Vec<Diagnostic> = loaded.warnings.iter().chain(&planned.warnings).cloned().collect();
 
     let definitions: Vec<Option<pb::Definition>> = planned.lowered.iter().map(Lowered::definition).collect();
-    let (refs, faults, shown) = join3(
-        solve(gateway, options, &planned.lowered, &definitions),
-        own_files::check(gateway, options, &loaded.catalogue, &planned.own_files(&definitions)),
+    let named = planned.own_files(&definitions);
+    let (refs, shown) = join(
+        sound(
+            own_files::check(gateway, options, &loaded.catalogue, &named),
+            solve(gateway, options, &planned.lowered, &definitions),
+        ),
         warnings::show(gateway, &loaded.opening.vertex, &warnings),
     )
     .await;
-    let faults = faults?;
-    if !faults.is_empty() {
-        return Err(Failure::Diagnostics(faults));
-    }
+    let refs = refs?;
     shown?;
 
     let shape = Shape::of(requests.len(), options.multi_platform);
-    Ok(result::assemble(shape, platform_results(&requests, planned.lowered, refs?), options.epoch))
+    Ok(result::assemble(shape, platform_results(&requests, planned.lowered, refs), options.epoch))
 }
 
 async fn contexts<G: Gateway>(
@@ -114,19 +114,51 @@ fn requests<G>(
     loaded.platforms.iter().map(|platform| common.request(platform)).collect()
 }
 
-/// Registers every definition; nothing is built before the process has ended.
+/// What was solved, unless `check` finds faults: these explain more than what they make fail, and are waited for; but
+/// nothing is waited for once there are some.
+async fn sound<T>(
+    check: impl Future<Output = Result<Vec<Diagnostic>, Status>>,
+    solve: impl Future<Output = Result<T, Status>>,
+) -> Result<T, Failure> {
+    let (check, solve) = (pin!(check), pin!(solve));
+    let refused = |faults: Vec<Diagnostic>| match faults.is_empty() {
+        true => Ok(()),
+        false => Err(Failure::Diagnostics(faults)),
+    };
+    match select(check, solve).await {
+        Either::Left((faults, solve)) => {
+            refused(faults?)?;
+            Ok(solve.await?)
+        }
+        Either::Right((solved, check)) => {
+            refused(check.await?)?;
+            Ok(solved?)
+        }
+    }
+}
+
+/// Registers every definition. Nothing is built before the process has ended, unless there is something to check: then
+/// everything is built now, the images and the checks side by side.
 async fn solve<G: Gateway>(
     gateway: &G,
     options: &Options,
     lowered: &[Lowered],
     definitions: &[Option<pb::Definition>],
 ) -> Result<Vec<Option<Ref>>, Status> {
-    let solves = lowered.iter().zip(definitions).map(|(lowered, definition)| async move {
+    let solve = |graph: &Graph, definition: pb::Definition, evaluate: bool| {
+        let (resources, cache_imports) = (graph.resources(), options.cache_imports.clone());
+        let request = SolveRequest { definition, resources, cache_imports, evaluate };
+        gateway.solve(request)
+    };
+    let checked = lowered.iter().any(|one| !one.checks.is_empty());
+    let images = lowered.iter().zip(definitions).map(|(lowered, definition)| async move {
         let Some(definition) = definition else { return Ok(None) };
-        let resources = lowered.graph.resources();
-        folder::solve(gateway, definition.clone(), resources, &options.cache_imports).await
+        solve(&lowered.graph, definition.clone(), checked).await
     });
-    join_all(solves).await.into_iter().collect()
+    let checks = lowered.iter().map(|one| &one.checks).filter(|checks| !checks.is_empty());
+    let checks = checks.map(|checks| solve(checks, checks.marshal(), true));
+    let (images, _) = try_join(try_join_all(images), try_join_all(checks)).await?;
+    Ok(images)
 }
 
 fn platform_results(

@@ -143,7 +143,8 @@ struct Survey<'s> {
 
 impl Survey<'_> {
     fn fragments(&mut self, product: &Product, arguments: &Arguments, target: &Target) {
-        for (index, fragment) in product.fragments.iter().enumerate().take(target.fragments(product)) {
+        for index in target.fragments(product) {
+            let fragment = &product.fragments[index];
             let scope = arguments.fragment(index);
             let folder = fragment.folder();
             let mut wanted = BTreeSet::new();

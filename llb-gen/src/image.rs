@@ -232,6 +232,16 @@ impl ImageConfig {
         self.config.exposed_ports.get_or_insert_default().insert(port.to_owned(), empty_object());
     }
 
+    /// The ports, `8080/tcp`.
+    pub fn ports(&self) -> impl Iterator<Item = &str> {
+        self.config.exposed_ports.iter().flat_map(BTreeMap::keys).map(String::as_str)
+    }
+
+    /// Whether it exposes this port.
+    pub fn exposes(&self, port: &str) -> bool {
+        self.ports().any(|known| known == port)
+    }
+
     /// Adds a volume by its path.
     pub fn add_volume(&mut self, path: &str) {
         self.config.volumes.get_or_insert_default().insert(path.to_owned(), empty_object());

@@ -8,6 +8,8 @@ use crate::model::{Product, StageName};
 pub enum Target {
     /// The product's image.
     Product,
+    /// A fragment on what it is built on: `fragment/<fragment>`.
+    Fragment(usize),
     /// A build-only stage of a fragment: `stage/<fragment>/<stage>`.
     Stage {
         /// The fragment's index in the product.
@@ -32,20 +34,27 @@ impl Target {
     #[must_use]
     pub fn all(product: &Product) -> Vec<(String, Self)> {
         let fragments = product.fragments.iter().enumerate();
+        let alone = fragments
+            .clone()
+            .map(|(index, fragment)| (format!("fragment/{}", fragment.name.value()), Self::Fragment(index)));
         let stages = fragments.flat_map(|(index, fragment)| {
             fragment.stages.iter().map(move |stage| {
                 let name = format!("stage/{}/{}", fragment.name.value(), stage.name.value());
                 (name, Self::Stage { fragment: index, stage: stage.name.value().clone() })
             })
         });
-        stages.collect()
+        alone.chain(stages).collect()
     }
 
-    /// How many fragments, from the base upwards, take part.
-    pub(crate) fn fragments(&self, product: &Product) -> usize {
+    /// The fragments that take part, from the base upwards.
+    pub(crate) fn fragments(&self, product: &Product) -> Vec<usize> {
         match self {
-            Self::Product => product.fragments.len(),
-            Self::Stage { fragment, .. } => fragment + 1,
+            Self::Product => (0..product.fragments.len()).collect(),
+            Self::Fragment(fragment) | Self::Stage { fragment, .. } => {
+                let mut all = product.composition.below(*fragment);
+                all.push(*fragment);
+                all
+            }
         }
     }
 

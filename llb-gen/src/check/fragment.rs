@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::files::stages_of;
 use super::variables::{self, Circle};
-use super::{arg, config, step};
+use super::{arg, composition, config, step};
 use crate::diagnostic::{Diagnostic, Sink, listed, nearest};
 use crate::model::step::{Action, MountSource, Origin, Step};
 use crate::model::{Arg, ArgKind, Fragment, Stage, StageBase, StageName, Value};
@@ -25,6 +25,11 @@ pub(super) fn fragment(raw: RawFragment, sink: &mut Sink) -> (Fragment, Found) {
         name: raw.name,
         version: raw.version,
         description: raw.description.0,
+        builds_on: raw.builds_on.0.map(|names| names.0),
+        requires: raw.requires.0.map(|all| all.0).unwrap_or_default(),
+        provides: raw.provides.0.map(|all| all.0).unwrap_or_default(),
+        wins: raw.wins.0.unwrap_or_default(),
+        layout: composition::layout(raw.layout.0, sink),
         args: arg::args(raw.args.0, sink),
         env: config::env(raw.env.0),
         steps: step::steps(raw.steps.0.map(|steps| steps.0).unwrap_or_default(), &mut found, sink),
@@ -39,6 +44,7 @@ pub(super) fn fragment(raw: RawFragment, sink: &mut Sink) -> (Fragment, Found) {
         sink.push(Diagnostic::error("too-many", stage.name.place(), message));
     }
     stage_circles(&fragment, sink);
+    composition::alone(&fragment, sink);
     // What is missing because it was malformed must not be reported as missing.
     if !found.broken {
         stage_references(&fragment, sink);

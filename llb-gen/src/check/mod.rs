@@ -3,7 +3,9 @@
 //! A document is checked by itself first, then with the others. All faults of all files come out together.
 
 mod arg;
+mod composition;
 mod config;
+mod contracts;
 mod coverage;
 mod files;
 mod fragment;

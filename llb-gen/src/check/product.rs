@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::coverage::Targets;
 use super::scopes::Scopes;
-use super::{fragment, manifest};
+use super::{composition, contracts, fragment, manifest};
 use crate::diagnostic::{Diagnostic, Diagnostics, Sink, Warnings, listed, nearest};
 use crate::model::{
-    Arg, Fragment, Manifest, Product, Selection, Template, TemplateSelection, TextValue, Version,
+    Arg, Composition, Fragment, Manifest, Product, Selection, Template, TemplateSelection, TextValue, Version,
 };
 use crate::ordered::ordered;
 use crate::parse::node::Found;
@@ -118,11 +118,10 @@ struct Parts {
 
 impl Parts {
     fn into_product(self) -> Product {
-        Product {
-            manifest: self.manifest,
-            template: self.template.map(|(template, _)| template),
-            fragments: self.fragments.into_iter().map(|(fragment, _)| fragment).collect(),
-        }
+        let fragments: Vec<Fragment> = self.fragments.into_iter().map(|(fragment, _)| fragment).collect();
+        let composition = Composition::of(&fragments);
+        let template = self.template.map(|(template, _)| template);
+        Product { manifest: self.manifest, template, fragments, composition }
     }
 
     /// What needs several documents. Where some could not be read, only what their absence does not spoil.
@@ -139,18 +138,24 @@ impl Parts {
             targets.check_fragment(fragment, found, sink);
         }
         if complete {
+            let fragments: Vec<&Fragment> = self.fragments.iter().map(|(fragment, _)| fragment).collect();
+            composition::names(&fragments, sink);
+            contracts::check(&fragments, sink);
             self.unused_arguments(manifest_found, sink);
-            self.variables(manifest_found, sink);
+            self.variables(&Composition::of(&fragments), manifest_found, sink);
         }
     }
 
-    fn variables(&self, manifest_found: &Found, sink: &mut Sink) {
+    fn variables(&self, composition: &Composition, manifest_found: &Found, sink: &mut Sink) {
         let mut scopes = Scopes::at_base(&self.manifest);
         if let Some((template, found)) = &self.template {
             scopes.template(template, found, sink);
         }
-        for (fragment, found) in &self.fragments {
-            scopes.fragment(fragment, found, sink);
+        for (index, (fragment, found)) in self.fragments.iter().enumerate() {
+            let below =
+                || composition.below(index).into_iter().map(|below| &self.fragments[below].0).collect();
+            let apart = (!composition.is_link(index)).then(below);
+            scopes.fragment(fragment, apart, found, sink);
         }
         scopes.manifest(&self.manifest, manifest_found, sink);
     }

@@ -14,6 +14,8 @@ use crate::text::Place;
 /// Walks the documents of a product from the base upwards, knowing more environment variables at each.
 pub(super) struct Scopes<'a> {
     env: BTreeSet<&'a str>,
+    /// What the template sets.
+    template: BTreeSet<&'a str>,
     base_may_set_more: bool,
 }
 
@@ -22,21 +24,38 @@ impl<'a> Scopes<'a> {
     pub(super) fn at_base(manifest: &Manifest) -> Self {
         let images = manifest.base.literals().any(|(base, _)| *base != Base::Scratch);
         let base_may_set_more = images || manifest.base.texts().next().is_some();
-        Self { env: BTreeSet::new(), base_may_set_more }
+        Self { env: BTreeSet::new(), template: BTreeSet::new(), base_may_set_more }
     }
 
     /// The template.
     pub(super) fn template(&mut self, template: &'a Template, found: &Found, sink: &mut Sink) {
         self.add(&template.env);
+        self.template = self.env.clone();
         self.check(&template.args, defaults(&template.args), found, sink);
     }
 
-    /// The next fragment.
-    pub(super) fn fragment(&mut self, fragment: &'a Fragment, found: &Found, sink: &mut Sink) {
+    /// The next fragment. `apart` are the fragments that it is built on, where that is not everything before it.
+    pub(super) fn fragment(
+        &mut self,
+        fragment: &'a Fragment,
+        apart: Option<Vec<&'a Fragment>>,
+        found: &Found,
+        sink: &mut Sink,
+    ) {
         self.add(&fragment.env);
         if found.uses.is_empty() {
             return;
         }
+        if let Some(below) = apart {
+            let (env, base_may_set_more) = (self.template.clone(), self.base_may_set_more);
+            let mut own = Self { template: BTreeSet::new(), env, base_may_set_more };
+            below.into_iter().chain([fragment]).for_each(|one| own.add(&one.env));
+            return own.uses_of(fragment, found, sink);
+        }
+        self.uses_of(fragment, found, sink);
+    }
+
+    fn uses_of(&self, fragment: &'a Fragment, found: &Found, sink: &mut Sink) {
         let mut regions = defaults(&fragment.args);
         fragment.stages.iter().for_each(|stage| regions.extend(stage_regions(fragment, stage)));
         regions.extend(step_regions(&fragment.steps));

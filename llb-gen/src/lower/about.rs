@@ -6,8 +6,8 @@ use crate::llb::{CachePolicy, LineRange, Location, Meta, SourceInfo};
 use crate::plan::PlannedFragment;
 use crate::plan::stage::PlannedStage;
 use crate::plan::step::PlannedStep;
-use crate::request::{Naming, Request};
-use crate::text::SourceFile;
+use crate::request::{Naming, NoCache, Request};
+use crate::text::{Place, SourceFile};
 
 /// What is said about the vertices of a fragment, a stage, or one step of them.
 #[derive(Clone)]
@@ -45,6 +45,26 @@ impl About {
         };
         let cache = if request.no_cache.holds_for(filter) { CachePolicy::Ignore } else { CachePolicy::Use };
         Self { label, steps, cache, at: None, file, location: None }
+    }
+
+    /// About what is made of several fragments.
+    pub(super) fn product(request: &Request) -> Self {
+        let file =
+            Arc::new(SourceInfo { filename: String::new(), data: Arc::default(), language: String::new() });
+        let mut about = Self::new(request, "product", "", 0, file);
+        about.cache =
+            if request.no_cache == NoCache::Everything { CachePolicy::Ignore } else { CachePolicy::Use };
+        about
+    }
+
+    /// About what stands at these places of the fragment's file.
+    pub(super) fn at<'p>(&self, places: impl IntoIterator<Item = &'p Place>, name: &str) -> Meta {
+        let lines = places.into_iter().map(Place::lines);
+        let locations = lines.map(|lines| Location {
+            file: Arc::clone(&self.file),
+            lines: LineRange::new(lines.first, lines.last),
+        });
+        locations.fold(self.named(name), Meta::location)
     }
 
     /// About one step.

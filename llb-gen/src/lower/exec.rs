@@ -17,7 +17,7 @@ use crate::plan::step::{
 };
 
 /// Where the wrapper leaves output, measures and the manifest of changes.
-const EVIDENCE: &str = "/.factory/out";
+pub(super) const EVIDENCE: &str = "/.factory/out";
 
 /// Where mounts are that only keep caches.
 const KEEPERS: &str = "/.factory/keepers";
@@ -84,11 +84,16 @@ impl Lowering<'_> {
     /// The wrapper as a file of its own: another frontend in the same image does not run steps again.
     fn wrapper(&self, step: &PlannedStep) -> Result<Mount, LowerError> {
         let missing = || LowerError::NoWrapper { step: step.title.clone(), place: step.place.clone() };
-        let image = self.plan.request.own_image.as_ref().ok_or_else(missing)?;
-        Ok(Mount::read_only(WRAPPER, image).select(WRAPPER_FILE))
+        self.helper_file().ok_or_else(missing)
     }
 
-    fn platform(&self) -> Platform {
+    /// Nothing on a daemon that does not say what the frontend's own image is.
+    pub(super) fn helper_file(&self) -> Option<Mount> {
+        let image = self.plan.request.own_image.as_ref()?;
+        Some(Mount::read_only(WRAPPER, image).select(WRAPPER_FILE))
+    }
+
+    pub(super) fn platform(&self) -> Platform {
         let platform = &self.plan.request.platform;
         Platform::new(platform.os(), platform.arch()).variant(platform.variant().unwrap_or_default())
     }

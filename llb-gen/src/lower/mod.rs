@@ -1,11 +1,17 @@
 //! From a plan to a graph and an image config.
 //!
-//! Fragments build on one another, each step on the one before. A step that runs something becomes an exec under the step
-//! wrapper, file steps become file ops; both carry the step's lines, so that a failure shows them.
+//! Each step builds on the one before. A step that runs something becomes an exec under the step wrapper, file steps
+//! become file ops; both carry the step's lines, so that a failure shows them. Fragments chain in the same way, unless some
+//! of them stand apart ([`compose`]): then each is built on what it says it is built on, and the product is merged from
+//! what they add.
 
 mod about;
+mod checks;
+mod compose;
 mod exec;
 mod files;
+mod helper;
+mod layout;
 mod trees;
 
 use std::collections::BTreeMap;
@@ -20,7 +26,6 @@ use crate::plan::stage::{PlannedStage, PlannedStageBase};
 use crate::plan::step::{PlannedAction, PlannedStep};
 use crate::plan::{Plan, PlannedFragment};
 use crate::request::DEFAULT_EPOCH;
-use crate::target::Target;
 
 use about::About;
 use trees::Trees;
@@ -41,6 +46,8 @@ pub struct Lowered {
     pub annotations: BTreeMap<String, String>,
     /// Layers that the image will have.
     pub layers: usize,
+    /// What must succeed before the image is anybody's: its filesystem is of no interest.
+    pub checks: Graph,
 }
 
 impl Lowered {
@@ -71,12 +78,18 @@ impl Plan<'_> {
     /// As [`Plan::lower`], but for the number of layers.
     pub fn lower_any_size(&self) -> Result<Lowered, LowerError> {
         let trees = Trees::of(self);
-        let mut lowering =
-            Lowering { plan: self, trees: &trees, image: self.image.clone(), annotations: BTreeMap::new() };
+        let mut lowering = Lowering {
+            plan: self,
+            trees: &trees,
+            image: self.image.clone(),
+            annotations: BTreeMap::new(),
+            probes: Vec::new(),
+        };
         let state = lowering.run()?;
         let base = self.base.as_ref().and_then(|base| self.images.get(base));
         Ok(Lowered {
             graph: Graph::of(&state),
+            checks: Graph::of(&lowering.checks()),
             config: lowering.image.to_json(),
             base_config: base.and_then(|base| base.config.clone()),
             layers: lowering.image.layers(),
@@ -98,6 +111,15 @@ pub enum LowerError {
         step: String,
         /// Where it is written.
         place: crate::text::Place,
+    },
+    /// The same for what a fragment needs beside its steps.
+    #[error(
+        "fragment `{fragment}` needs the frontend's own helper, which the daemon does not offer (it gave no frontend.bin; \
+         BuildKit 0.10 and later do)"
+    )]
+    NoHelper {
+        /// The fragment.
+        fragment: String,
     },
     /// A step copies from a named context that was not given.
     #[error("{place}: named context `{name}` was not given; pass `--build-context {name}=…`")]
@@ -123,7 +145,7 @@ impl LowerError {
     pub fn place(&self) -> Option<&crate::text::Place> {
         match self {
             Self::NoWrapper { place, .. } | Self::NoContext { place, .. } => Some(place),
-            Self::TooManyLayers { .. } => None,
+            Self::NoHelper { .. } | Self::TooManyLayers { .. } => None,
         }
     }
 }
@@ -133,24 +155,45 @@ struct Lowering<'a> {
     trees: &'a Trees,
     image: ImageConfig,
     annotations: BTreeMap<String, String>,
+    /// What probes left behind.
+    probes: Vec<State>,
 }
 
 /// Stages of the fragment at hand, by name.
 type Stages = BTreeMap<StageName, State>;
 
+/// What a fragment's steps made.
+struct Made {
+    state: State,
+    /// The titles of steps that changed the filesystem, one for each layer.
+    titles: Vec<String>,
+}
+
 impl Lowering<'_> {
     fn run(&mut self) -> Result<State, LowerError> {
+        let state = match self.is_merged() {
+            true => self.merged()?,
+            false => self.chain()?,
+        };
+        self.note_config("manifest", &self.plan.manifest_change);
+        Ok(state)
+    }
+
+    /// Each fragment on the one before, each step a layer.
+    fn chain(&mut self) -> Result<State, LowerError> {
         let mut state = self.base();
-        for (index, fragment) in self.plan.fragments.iter().enumerate() {
+        for fragment in &self.plan.fragments {
             let stages = self.stages(fragment, &state)?;
-            if let Target::Stage { fragment: wanted, stage } = &self.plan.target
-                && *wanted == index
-            {
+            if let Some(stage) = self.plan.target.stage_of(fragment.index) {
                 return Ok(stages.get(stage).cloned().unwrap_or_default());
             }
-            state = self.fragment(fragment, &stages, state)?;
+            let made = self.fragment(fragment, &stages, &state)?;
+            self.probe(fragment, &state, &made.state)?;
+            let label = label(fragment);
+            made.titles.iter().for_each(|title| self.note(&format!("[{label}] {title}"), Layer::Made));
+            self.note_config(&label, &fragment.change);
+            state = made.state;
         }
-        self.note_config("manifest", &self.plan.manifest_change);
         Ok(state)
     }
 
@@ -191,32 +234,34 @@ impl Lowering<'_> {
         Ok(state)
     }
 
+    /// The fragment's steps on `below`.
     fn fragment(
-        &mut self,
+        &self,
         fragment: &PlannedFragment,
         stages: &Stages,
-        below: State,
-    ) -> Result<State, LowerError> {
+        below: &State,
+    ) -> Result<Made, LowerError> {
         let about = About::fragment(self.plan.request, fragment);
-        let label = format!("{} {}", fragment.name, fragment.version);
-        let mut state = self.workdir(fragment, below, &about);
-        for (at, step) in fragment.steps.iter().enumerate() {
-            let next = self.step(step, &state, stages, &about.of_step(at, step))?;
-            if next != state {
-                self.note(&format!("[{label}] {}", step.title), Layer::Made);
-            }
-            state = next;
+        let mut made = Made { state: below.clone(), titles: Vec::new() };
+        if let Some((state, title)) = self.workdir(fragment, below, &about) {
+            made = Made { state, titles: vec![title] };
         }
-        self.note_config(&label, &fragment.change);
-        Ok(state)
+        for (at, step) in fragment.steps.iter().enumerate() {
+            let next = self.step(step, &made.state, stages, &about.of_step(at, step))?;
+            if next != made.state {
+                made.titles.push(step.title.clone());
+            }
+            made.state = next;
+        }
+        Ok(made)
     }
 
     /// The folder that a fragment starts containers in is there, as after a Dockerfile's `WORKDIR`.
-    fn workdir(&mut self, fragment: &PlannedFragment, below: State, about: &About) -> State {
-        let Some(path) = fragment.workdir.as_deref().filter(|path| *path != "/") else { return below };
+    fn workdir(&self, fragment: &PlannedFragment, below: &State, about: &About) -> Option<(State, String)> {
+        let path = fragment.workdir.as_deref().filter(|path| *path != "/")?;
         let mkdir = Mkdir::new(path, 0o755).with_parents().timestamp(self.timestamp());
-        self.note(&format!("[{} {}] workdir {path}", fragment.name, fragment.version), Layer::Made);
-        FileOp::on(&below).mkdir(mkdir).meta(about.named(&format!("workdir {path}"))).state()
+        let title = format!("workdir {path}");
+        Some((FileOp::on(below).mkdir(mkdir).meta(about.named(&title)).state(), title))
     }
 
     fn step(
@@ -248,6 +293,11 @@ impl Lowering<'_> {
         }
         self.annotations.extend(change.annotations.iter().cloned());
     }
+}
+
+/// `core 0.1.0`.
+fn label(fragment: &PlannedFragment) -> String {
+    format!("{} {}", fragment.name, fragment.version)
 }
 
 /// Seconds since 1970 as RFC 3339 has them, in UTC.

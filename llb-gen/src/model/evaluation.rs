@@ -7,4 +7,4 @@ mod arguments;
 mod environment;
 
 pub use arguments::Arguments;
-pub use environment::{Environments, Level};
+pub use environment::{Apart, Environments, Level};

@@ -2,11 +2,13 @@
 
 use super::arg::Arg;
 use super::config::Config;
+use super::contract::Contract;
 use super::image_ref::ImageRef;
 use super::name::{FragmentName, StageName};
+use super::path::ImagePath;
 use super::step::{Env, Step};
 use super::text_value::{Invalid, TextValue, quoted, text_value};
-use super::value::Value;
+use super::value::{List, Value};
 use super::version::Version;
 use crate::text::{Located, Place, SourceFile};
 
@@ -19,6 +21,16 @@ pub struct Fragment {
     pub version: Located<Version>,
     /// For people.
     pub description: Option<String>,
+    /// The fragments that it is built on; everything below it where absent.
+    pub builds_on: Option<Vec<Located<FragmentName>>>,
+    /// What it needs from what it is built on.
+    pub requires: Vec<Located<Contract>>,
+    /// What it promises to those above.
+    pub provides: Vec<Located<Contract>>,
+    /// Paths that this fragment may write although a fragment below, that it is not built on, writes them too.
+    pub wins: List<ImagePath>,
+    /// How its delta becomes layers.
+    pub layout: Layout,
     /// The arguments it uses.
     pub args: Vec<Arg>,
     /// Environment of its steps and of everything above.
@@ -47,6 +59,23 @@ impl Fragment {
     }
 }
 
+/// How a fragment's delta becomes layers; one by default.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Layout {
+    /// Paths that get a layer of their own, above the rest: one layer for each list.
+    pub split: Vec<Vec<Value<ImagePath>>>,
+    /// Whether the delta shares a layer with that of the fragment below.
+    pub fold: bool,
+}
+
+impl Layout {
+    /// Whether it is the default.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        self.split.is_empty() && !self.fold
+    }
+}
+
 /// A build-only stage: files are copied out of it, and it is in no image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stage {
@@ -57,7 +86,7 @@ pub struct Stage {
     /// Environment of its steps, over that of its base.
     pub env: Env,
     /// Where relative paths of its steps begin; the base's workdir by default.
-    pub workdir: Option<Value<super::path::ImagePath>>,
+    pub workdir: Option<Value<ImagePath>>,
     /// What it does.
     pub steps: Vec<Step>,
     /// The stage's object.

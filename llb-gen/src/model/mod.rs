@@ -10,7 +10,9 @@
 //! ```
 
 pub(crate) mod arg;
+pub(crate) mod composition;
 pub(crate) mod config;
+pub(crate) mod contract;
 pub(crate) mod digest;
 pub(crate) mod evaluation;
 pub(crate) mod fragment;
@@ -35,10 +37,12 @@ pub(crate) mod version;
 pub(crate) mod when;
 
 pub use arg::{Arg, ArgKind, PLATFORM_VARIABLES, Pattern};
+pub use composition::Composition;
 pub use config::{Check, CommandLine, Config, Healthcheck};
+pub use contract::{Bound, Contract, ContractKind, Relation};
 pub use digest::Digest;
-pub use evaluation::{Arguments, Environments, Level};
-pub use fragment::{Base, Fragment, Stage, StageBase};
+pub use evaluation::{Apart, Arguments, Environments, Level};
+pub use fragment::{Base, Fragment, Layout, Stage, StageBase};
 pub use image_ref::ImageRef;
 pub use manifest::{Manifest, ProductNames, Selection, Slot, Template, TemplateSelection};
 pub use name::{

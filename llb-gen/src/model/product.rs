@@ -1,5 +1,6 @@
 //! A manifest with everything it selects, checked as a whole.
 
+use super::composition::Composition;
 use super::fragment::Fragment;
 use super::manifest::{Manifest, Template};
 
@@ -12,4 +13,6 @@ pub struct Product {
     pub template: Option<Template>,
     /// Its fragments from the base upwards, in slot order.
     pub fragments: Vec<Fragment>,
+    /// Which of them are built on which.
+    pub composition: Composition,
 }

@@ -2,6 +2,7 @@
 
 mod apt;
 pub(crate) mod config;
+pub(crate) mod contracts;
 mod copy;
 mod engine;
 pub(crate) mod exec;
@@ -13,6 +14,7 @@ pub(crate) mod stage;
 pub(crate) mod step;
 mod title;
 mod user;
+mod view;
 
 use std::collections::BTreeMap;
 
@@ -20,15 +22,17 @@ use crate::diagnostic::{Diagnostic, Diagnostics, Sink, Warnings};
 use crate::draft::{Draft, ImageLookup};
 use crate::image::ImageConfig;
 use crate::llb::State;
-use crate::model::{Base, Environments, Fragment};
+use crate::model::{Base, Composition, Environments, ImagePath, Level, Value};
 use crate::request::Request;
 use crate::target::Target;
 use crate::text::SourceFile;
 
 use config::ConfigChange;
+use contracts::{ContractSide, PlannedProbe};
 use here::Here;
 use stage::PlannedStage;
 use step::PlannedStep;
+use view::{Step, View, Views};
 
 /// What an image turned out to be.
 #[derive(Clone, Debug)]
@@ -46,7 +50,9 @@ pub struct Plan<'a> {
     pub(crate) target: Target,
     pub(crate) base: Option<ImageLookup>,
     pub(crate) images: BTreeMap<ImageLookup, ImageAnswer>,
+    /// What takes part, in slot order.
     pub(crate) fragments: Vec<PlannedFragment>,
+    pub(crate) composition: &'a Composition,
     pub(crate) image: ImageConfig,
     /// Changes of the manifest's own config, for the history.
     pub(crate) manifest_change: ConfigChange,
@@ -59,11 +65,20 @@ impl Plan<'_> {
     pub fn warnings(&self) -> &Warnings {
         &self.warnings
     }
+
+    /// Whether fragments stand apart, or say how their deltas become layers: then the product is merged from deltas, on
+    /// engines that can.
+    pub(crate) fn wants_merge(&self) -> bool {
+        let apart = self.fragments.iter().any(|one| !self.composition.is_link(one.index));
+        apart || self.fragments.iter().any(|one| one.fold || !one.split.is_empty())
+    }
 }
 
 /// A fragment of a plan.
 #[derive(Debug)]
 pub(crate) struct PlannedFragment {
+    /// Its place in the product.
+    pub(crate) index: usize,
     pub(crate) name: String,
     pub(crate) version: String,
     /// Its `fragment.json`.
@@ -73,6 +88,14 @@ pub(crate) struct PlannedFragment {
     pub(crate) steps: Vec<PlannedStep>,
     pub(crate) stages: Vec<PlannedStage>,
     pub(crate) change: ConfigChange,
+    /// Paths that it may write beside others, absolute.
+    pub(crate) wins: Vec<String>,
+    /// Paths with a layer of their own, absolute: a list for each layer.
+    pub(crate) split: Vec<Vec<String>>,
+    /// Whether its delta shares a layer with the one below.
+    pub(crate) fold: bool,
+    /// What is looked up before and after its steps.
+    pub(crate) probes: Vec<PlannedProbe>,
 }
 
 impl<'a> Draft<'a> {
@@ -114,16 +137,15 @@ impl<'a> Draft<'a> {
         let environment: Vec<_> =
             image.environment().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
         let levels = kept(self.product.environments(&self.arguments, &environment), sink)?;
-        let mut shell = self.shell(&image, &levels, sink);
+        let shell = self.shell(&image, &levels, sink);
         if let Some(template) = &self.product.template {
             config::apply(&template.config, &levels.template, &shell, &mut image, sink);
         }
-        let mut fragments = Vec::new();
-        for (index, fragment) in
-            self.product.fragments.iter().enumerate().take(self.target.fragments(self.product))
-        {
-            fragments.push(self.fragment(index, fragment, &levels, &mut shell, &mut image, &images, sink));
-        }
+        let mut views = Views::new(self.product, &levels, View { image, shell });
+        let taking_part = self.target.fragments(self.product);
+        let fragments =
+            taking_part.iter().map(|&index| self.fragment(index, &mut views, &images, sink)).collect();
+        let View { mut image, shell } = views.finish(&self.target);
         let manifest = &self.product.manifest;
         engine::judge_options(self.request, manifest.id.place(), sink);
         let mut manifest_change = ConfigChange::default();
@@ -141,6 +163,7 @@ impl<'a> Draft<'a> {
             base,
             images,
             fragments,
+            composition: &self.product.composition,
             image,
             manifest_change,
             warnings: Warnings::new(),
@@ -156,41 +179,49 @@ impl<'a> Draft<'a> {
         shell.or_else(of_base).unwrap_or_else(|| vec!["/bin/sh".to_owned(), "-c".to_owned()])
     }
 
-    #[expect(clippy::too_many_arguments, reason = "what a fragment is planned from, each used once")]
     fn fragment(
         &self,
         index: usize,
-        fragment: &Fragment,
-        levels: &Environments,
-        shell: &mut Vec<String>,
-        image: &mut ImageConfig,
+        views: &mut Views<'_>,
         images: &BTreeMap<ImageLookup, ImageAnswer>,
         sink: &mut Sink,
     ) -> PlannedFragment {
-        let level = &levels.fragments[index];
-        let below = image.clone();
-        let own = sink.ok(config::own_shell(&fragment.config, level));
-        if let Some(own) = own.flatten() {
-            *shell = own;
-        }
-        let change = config::apply(&fragment.config, level, shell, image, sink);
-        let mut here = Here::new(self.request, fragment, level, image.workdir(), shell);
+        let fragment = &self.product.fragments[index];
+        let Step { below, own, change } = views.climb(index, sink);
+        let level = views.levels.of_steps(index);
+        let mut here = Here::new(self.request, fragment, level, own.image.workdir(), &own.shell);
         let steps = match self.target.is_stage_of(index) {
             true => Vec::new(),
             false => here.steps(&fragment.steps, sink),
         };
         let roots = self.target.stage_of(index);
-        let stages = stage::plan(&mut here, fragment, roots, &steps, &below, images, sink);
+        let stages = stage::plan(&mut here, fragment, roots, &steps, &below.image, images, sink);
+        let sides = [(ContractSide::Requires, &below), (ContractSide::Provides, &own)];
+        let probes = sides.into_iter().filter(|_| !self.target.is_stage_of(index));
+        let probes = probes.filter_map(|(side, view)| contracts::plan(fragment, side, &view.image, sink));
         PlannedFragment {
+            index,
             name: fragment.name.to_string(),
             version: fragment.version.to_string(),
             file: fragment.file.clone(),
-            workdir: (image.workdir() != below.workdir()).then(|| image.workdir().to_owned()),
+            workdir: (own.image.workdir() != below.image.workdir()).then(|| own.image.workdir().to_owned()),
+            probes: probes.collect(),
             steps,
             stages,
             change,
+            wins: paths(fragment.wins.get(&level.scope), sink),
+            split: fragment.layout.split.iter().map(|layer| split(layer, level, sink)).collect(),
+            fold: fragment.layout.fold,
         }
     }
+}
+
+fn split(layer: &[Value<ImagePath>], level: &Level, sink: &mut Sink) -> Vec<String> {
+    paths(layer.iter().map(|path| path.get(&level.scope)).collect(), sink)
+}
+
+fn paths(paths: Result<Vec<ImagePath>, Diagnostic>, sink: &mut Sink) -> Vec<String> {
+    sink.ok(paths).unwrap_or_default().iter().map(|path| path.absolute("/")).collect()
 }
 
 /// The value, or nothing after keeping the faults.

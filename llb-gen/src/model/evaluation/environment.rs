@@ -27,10 +27,22 @@ pub struct Level {
 pub struct Environments {
     /// Below all fragments; the base's own environment for a product without a template.
     pub template: Level,
-    /// The fragments from the base upwards.
+    /// The fragments from the base upwards, each over everything before it: what the image gets.
     pub fragments: Vec<Level>,
+    /// For fragments that are not built on everything before them: over what they are built on, which is what their
+    /// steps see.
+    pub apart: BTreeMap<usize, Apart>,
     /// The image: the manifest's `env` over everything.
     pub manifest: Level,
+}
+
+/// A fragment that is not built on everything before it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Apart {
+    /// The environment of what it is built on.
+    pub below: Vec<(String, String)>,
+    /// Its own level over that.
+    pub level: Level,
 }
 
 impl Product {
@@ -54,10 +66,58 @@ impl Product {
             let next = level(arguments.fragment(index), args, &below.env, &fragment.env, &mut sink);
             fragments.push(next);
         }
+        let apart = self.levels_apart(arguments, &template, &fragments, &mut sink);
         let below = fragments.last().unwrap_or(&template);
         let manifest = level(arguments.manifest(), &[], &below.env, &self.manifest.env, &mut sink);
-        sink.finish(Some(Environments { template, fragments, manifest }))
+        sink.finish(Some(Environments { template, fragments, apart, manifest }))
             .map(|(environments, _)| environments)
+    }
+}
+
+impl Product {
+    /// The levels of fragments that do not see everything before them. A fragment that is built on one that sees all that
+    /// it does is over that one's level; any other begins at the template and goes through what it is built on.
+    fn levels_apart(
+        &self,
+        arguments: &Arguments,
+        template: &Level,
+        fragments: &[Level],
+        sink: &mut Sink,
+    ) -> BTreeMap<usize, Apart> {
+        let mut apart: BTreeMap<usize, Apart> = BTreeMap::new();
+        for index in (0..self.fragments.len()).filter(|index| !self.composition.is_link(*index)) {
+            let below = self.composition.below(index);
+            let below = match below.split_last() {
+                Some((last, rest)) if self.composition.below(*last) == rest => {
+                    apart.get(last).map_or(&fragments[*last], |one| &one.level).env.clone()
+                }
+                _ => below
+                    .iter()
+                    .fold(template.env.clone(), |env, &one| self.level_over(one, arguments, &env, sink).env),
+            };
+            let level = self.level_over(index, arguments, &below, sink);
+            apart.insert(index, Apart { below, level });
+        }
+        apart
+    }
+
+    fn level_over(
+        &self,
+        index: usize,
+        arguments: &Arguments,
+        below: &[(String, String)],
+        sink: &mut Sink,
+    ) -> Level {
+        let (scope, args) = (arguments.fragment(index), arguments.visible(index));
+        level(scope, args, below, &self.fragments[index].env, sink)
+    }
+}
+
+impl Environments {
+    /// What the steps of a fragment see.
+    #[must_use]
+    pub fn of_steps(&self, index: usize) -> &Level {
+        self.apart.get(&index).map_or(&self.fragments[index], |apart| &apart.level)
     }
 }
 

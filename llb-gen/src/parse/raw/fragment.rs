@@ -4,8 +4,8 @@ use super::RawEnv;
 use super::arg::RawArgs;
 use super::config::RawConfig;
 use super::step::RawStep;
-use crate::model::{FragmentName, ImagePath, StageBase, StageName, Value, Version};
-use crate::parse::decode::{Kept, Map, Tolerant};
+use crate::model::{Contract, FragmentName, ImagePath, List, StageBase, StageName, Value, Version};
+use crate::parse::decode::{Kept, Map, OneOrMany, Tolerant};
 use crate::parse::object::object;
 use crate::text::Located;
 
@@ -20,6 +20,19 @@ object! {
         "version" version: Located<Version>,
         /// What it brings.
         "description" description: Kept<String>,
+        /// The fragments that it is built on, with what those are built on; `[]` for the base alone. Absent: everything below
+        /// it, as in a Dockerfile. A fragment that is not built on another is built beside it, and neither is run again
+        /// when the other changes.
+        "builds_on" builds_on: Kept<Tolerant<Located<FragmentName>>>,
+        /// What it needs from what it is built on: looked up there before its steps.
+        "requires" requires: Kept<Tolerant<Located<Contract>>>,
+        /// What it promises to those above: looked up in what it made.
+        "provides" provides: Kept<Tolerant<Located<Contract>>>,
+        /// Absolute paths, with wildcards, that this fragment may write although a fragment below, that it is not built on,
+        /// writes them too. This one's are in the image then.
+        "wins" wins: Kept<List<ImagePath>>,
+        /// How what it adds becomes layers of the image; one layer by default.
+        "layout" layout: Kept<RawLayout>,
         /// The arguments that its members and steps use. A step sees them in its environment; the image does not.
         "args" args: Kept<RawArgs>,
         /// Environment of its steps, of everything above it and of the image. A variable that names itself
@@ -32,6 +45,17 @@ object! {
         /// Build-only stages: files are copied out of them with `"from": "stage:NAME"`. One that nothing uses is never
         /// run.
         "stages" stages: Kept<Map<StageName, RawStage>>,
+    }
+}
+
+object! {
+    /// How a fragment's delta becomes layers.
+    RawLayout {
+        /// Absolute paths, with wildcards, that get a layer of their own: one layer for each item, which is a path or a
+        /// list of them. Large files that seldom change (models, wheels) are then pulled side by side, and pushed alone.
+        "split" split: Option<Vec<OneOrMany<Value<ImagePath>>>>,
+        /// Share a layer with the fragment below it that says so too.
+        "fold" fold: Option<Located<bool>>,
     }
 }
 
