@@ -13,7 +13,7 @@ use std::ffi::OsString;
 
 use llb_gen::llb::source::ResolveMode;
 use llb_gen::llb::{Network, Proxies, Resources};
-use llb_gen::model::Platform;
+use llb_gen::model::{ImageRef, Platform};
 use llb_gen::ordered::ordered;
 use llb_gen::request::{NoCache, Sandbox};
 use serde::Deserialize;
@@ -65,6 +65,8 @@ pub struct Options {
     pub cache_namespace: String,
     /// The contexts.
     pub contexts: Contexts,
+    /// `FACTORY_BUILT_ON`: the base that fragments were built on before the product's moved.
+    pub built_on: Option<ImageRef>,
     /// `SOURCE_DATE_EPOCH`, in seconds.
     pub epoch: Option<u64>,
     /// Names of options that have no effect here.
@@ -112,6 +114,7 @@ impl Options {
             resolve_mode: options.value("image-resolve-mode", resolve_mode).unwrap_or_default(),
             cache_imports: cache_imports(&mut options),
             contexts: Contexts::read(&mut options),
+            built_on: options.value("build-arg:FACTORY_BUILT_ON", str::parse),
             epoch: options.value("build-arg:SOURCE_DATE_EPOCH", epoch),
             sandbox: sandbox(&mut options),
             cache_namespace: options.filled("build-arg:BUILDKIT_CACHE_MOUNT_NS").unwrap_or_default(),

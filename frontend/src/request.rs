@@ -44,6 +44,7 @@ impl Common<'_> {
             labels: options.labels.clone(),
             no_cache: options.no_cache.clone(),
             epoch: options.epoch,
+            built_on: options.built_on.clone(),
             sandbox: options.sandbox.clone(),
             cache_namespace: options.cache_namespace.clone(),
             context: self.context(),

@@ -67,6 +67,9 @@ impl<'a> Draft<'a> {
         if let Some(Base::Image(reference)) = &base {
             survey.look_up(reference, product.manifest.base.place());
         }
+        if let Some(reference) = &request.built_on {
+            survey.look_up(reference, product.manifest.base.place());
+        }
         if let Some(target) = &target {
             survey.fragments(product, &arguments, target);
         }
@@ -100,6 +103,14 @@ impl<'a> Draft<'a> {
                 Some(ImageLookup { reference: reference.clone(), platform: self.request.platform.clone() })
             }
         }
+    }
+
+    /// The lookup of what fragments are built on, where that is not the base.
+    #[must_use]
+    pub fn ground_lookup(&self) -> Option<ImageLookup> {
+        let reference = self.request.built_on.clone()?;
+        let lookup = ImageLookup { reference, platform: self.request.platform.clone() };
+        (self.base_lookup().as_ref() != Some(&lookup)).then_some(lookup)
     }
 
     /// Where an image is named for the first time; the base where nothing names it.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::llb::{Cap, HostIp, Network, Proxies, Resources, State, Ulimit};
-use crate::model::Platform;
+use crate::model::{ImageRef, Platform};
 
 /// The time that steps see and that what they change gets where no `SOURCE_DATE_EPOCH` is given: the start of 1980, in
 /// seconds. Earlier times do not fit into zip archives, which Python packages are.
@@ -30,6 +30,9 @@ pub struct Request {
     pub no_cache: NoCache,
     /// `SOURCE_DATE_EPOCH`, in seconds.
     pub epoch: Option<u64>,
+    /// `FACTORY_BUILT_ON`: the base that fragments are built on where that is not the product's: the one that it had
+    /// before, so that their layers stay what they are and are laid over the new base.
+    pub built_on: Option<ImageRef>,
     /// What every step gets from the options.
     pub sandbox: Sandbox,
     /// `BUILDKIT_CACHE_MOUNT_NS`: put before the ids of cache mounts.

@@ -65,11 +65,11 @@ impl Lowering<'_> {
         }
         let layers = self.all_layers(&mut composer)?;
         let all: Vec<usize> = self.plan.fragments.iter().map(|fragment| fragment.index).collect();
-        let fix = composer.fix(self, &all)?;
+        let base = self.base();
+        let fix = composer.fix(self, &all, &base)?;
         if fix.is_some() {
             self.note("[product] shared files of fragments side by side", Layer::Made);
         }
-        let base = self.base();
         let about = About::product(self.plan.request);
         Ok(merge([&base].into_iter().chain(&layers).chain(&fix), about.named("merge")))
     }
@@ -107,28 +107,29 @@ impl Composer {
     /// The base with the deltas of these fragments, which hold whatever they are built on.
     pub(super) fn root(&mut self, lowering: &Lowering<'_>, set: &[usize]) -> Result<State, LowerError> {
         let changing: Vec<usize> = set.iter().copied().filter(|index| self.has_delta(*index)).collect();
-        let Some(last) = changing.last() else { return Ok(lowering.base()) };
+        let Some(last) = changing.last() else { return Ok(lowering.ground()) };
         if lowering.plan.composition.is_chain(set) {
             return Ok(self.built[last].settled.root.clone());
         }
         if let Some(known) = self.roots.get(&changing) {
             return Ok(known.clone());
         }
-        let fix = self.fix(lowering, set)?;
+        let fix = self.fix(lowering, set, &lowering.ground())?;
         let fragments = lowering.plan.fragments.iter().filter(|one| changing.contains(&one.index));
         let layers: Vec<State> =
             fragments.flat_map(|one| self.layers_of(lowering, one)).map(|(layer, _)| layer).collect();
         let names = lowering.names(&changing);
         let about = About::product(lowering.plan.request);
-        let base = lowering.base();
+        let base = lowering.ground();
         let root =
             merge([&base].into_iter().chain(&layers).chain(&fix), about.named(&format!("merge {names}")));
         self.roots.insert(changing, root.clone());
         Ok(root)
     }
 
-    /// What merging these fragments gets wrong; nothing where each is built on all those before it.
-    fn fix(&self, lowering: &Lowering<'_>, set: &[usize]) -> Result<Option<State>, LowerError> {
+    /// What merging these fragments on `base` gets wrong; nothing where each is built on all those before it and on that
+    /// base.
+    fn fix(&self, lowering: &Lowering<'_>, set: &[usize], base: &State) -> Result<Option<State>, LowerError> {
         let composition = lowering.plan.composition;
         let taking_part: Vec<(&PlannedFragment, &Built)> = lowering
             .plan
@@ -140,7 +141,7 @@ impl Composer {
         let index = |at: usize| taking_part[at].0.index;
         let independent = (0..taking_part.len())
             .any(|upper| (0..upper).any(|lower| !composition.builds_on(index(upper), index(lower))));
-        if !independent {
+        if taking_part.is_empty() || (!independent && *base == lowering.ground()) {
             return Ok(None);
         }
         let joined = taking_part.iter().enumerate().map(|(at, (fragment, built))| {
@@ -149,7 +150,7 @@ impl Composer {
             Joined::new(at, fragment, below, &built.settled)
         });
         let about = About::product(lowering.plan.request);
-        lowering.join(&lowering.base(), joined.collect(), &about).map(Some)
+        lowering.join(base, joined.collect(), &about).map(Some)
     }
 
     /// What any of these neighbours is built on, without themselves.

@@ -202,6 +202,12 @@ impl Lowering<'_> {
         answer.map_or_else(State::scratch, |answer| answer.state.clone())
     }
 
+    /// What fragments are built on: the base, unless the product moves to another.
+    fn ground(&self) -> State {
+        let answer = self.plan.ground.as_ref().and_then(|ground| self.plan.images.get(ground));
+        answer.map_or_else(|| self.base(), |answer| answer.state.clone())
+    }
+
     fn stages(&self, fragment: &PlannedFragment, below: &State) -> Result<Stages, LowerError> {
         let mut stages = Stages::new();
         for stage in &fragment.stages {

@@ -86,6 +86,21 @@ impl ContractKind {
     }
 }
 
+impl ContractKind {
+    /// What a name of the kind is, for messages.
+    fn what(self) -> &'static str {
+        match self {
+            Self::Command => "name of a command",
+            Self::Python => "name of a distribution",
+            Self::User => "name of a user",
+            Self::Group => "name of a group",
+            Self::Port => "port such as `8080/tcp`",
+            Self::Path => "absolute path",
+            Self::Env => "name of a variable",
+        }
+    }
+}
+
 impl Relation {
     /// Its sign.
     #[must_use]
@@ -219,6 +234,9 @@ fn bound(text: &str) -> Result<Bound, String> {
     };
     // `==`, as Python has it, means the same.
     let version = text[sign.len()..].trim_start_matches('=').trim();
+    if version.is_empty() {
+        return Err(format!("`{sign}` has no version after it"));
+    }
     let fits = |c: char| c.is_ascii_alphanumeric() || ".+-_~".contains(c);
     match version.starts_with(|c: char| c.is_ascii_digit()) && version.chars().all(fits) {
         true => Ok(Bound { relation: *relation, version: version.to_owned() }),
@@ -227,9 +245,10 @@ fn bound(text: &str) -> Result<Bound, String> {
 }
 
 fn check_name(kind: ContractKind, name: &str) -> Result<(), String> {
-    let word = |extra: &str| {
-        !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || extra.contains(c))
-    };
+    if name.is_empty() {
+        return Err("its name is missing".to_owned());
+    }
+    let word = |extra: &str| name.chars().all(|c| c.is_ascii_alphanumeric() || extra.contains(c));
     let fits = match kind {
         ContractKind::Command => word("._+-[") && !name.starts_with('-'),
         ContractKind::Python | ContractKind::User | ContractKind::Group => word("._-"),
@@ -239,7 +258,7 @@ fn check_name(kind: ContractKind, name: &str) -> Result<(), String> {
             name.starts_with('/') && !name.contains(['\\', '\0']) && !name.split('/').any(|part| part == "..")
         }
     };
-    if fits { Ok(()) } else { Err(format!("{} is no name of a {}", quoted(name), kind.as_str())) }
+    if fits { Ok(()) } else { Err(format!("{} is no {}", quoted(name), kind.what())) }
 }
 
 impl fmt::Display for Contract {

@@ -6,8 +6,9 @@
 use super::step::{PlannedAction, PlannedExec, PlannedFile, PlannedStep, Wrapper};
 use crate::diagnostic::{Diagnostic, Sink};
 use crate::llb::Cap;
+use crate::model::Product;
 use crate::request::Request;
-use crate::text::Place;
+use crate::text::{Located, Place};
 
 /// Something that not every engine can do.
 struct Need {
@@ -48,6 +49,26 @@ pub(super) fn judge(step: &PlannedStep, request: &Request, sink: &mut Sink) {
 pub(super) fn judge_options(request: &Request, place: &Place, sink: &mut Sink) {
     if !request.sandbox.resources.is_empty() {
         enforced(request, place, sink);
+    }
+}
+
+/// Says what becomes of fragments that stand apart on an engine that cannot merge, where the same files come out of a chain.
+/// Moving to another base is not possible there.
+pub(super) fn judge_merge(product: &Product, fragments: &[usize], request: &Request, sink: &mut Sink) {
+    if request.can(Cap::MERGE) && request.can(Cap::DIFF) {
+        return;
+    }
+    if request.built_on.is_some() {
+        let message = "this engine cannot lay the layers of fragments over another base (`FACTORY_BUILT_ON`)";
+        let fault = Diagnostic::error("engine-too-old", product.manifest.base.place(), message);
+        sink.push(fault.expecting("BuildKit 0.10 or later with the containerd image store"));
+    }
+    let apart =
+        fragments.iter().map(|index| &product.fragments[*index]).filter(|one| one.builds_on.is_some());
+    if let Some(place) = apart.flat_map(|one| one.builds_on.iter().flatten()).map(Located::place).next() {
+        let message = "this engine cannot merge: fragments are built one on the other, and a change runs all above it again";
+        let warning = Diagnostic::warning("no-merge", place, message);
+        sink.push(warning.help("BuildKit 0.10 or later with the containerd image store can"));
     }
 }
 

@@ -49,6 +49,8 @@ pub struct Plan<'a> {
     pub(crate) request: &'a Request,
     pub(crate) target: Target,
     pub(crate) base: Option<ImageLookup>,
+    /// What fragments are built on, where that is not the base.
+    pub(crate) ground: Option<ImageLookup>,
     pub(crate) images: BTreeMap<ImageLookup, ImageAnswer>,
     /// What takes part, in slot order.
     pub(crate) fragments: Vec<PlannedFragment>,
@@ -66,11 +68,11 @@ impl Plan<'_> {
         &self.warnings
     }
 
-    /// Whether fragments stand apart, or say how their deltas become layers: then the product is merged from deltas, on
-    /// engines that can.
+    /// Whether fragments stand apart, say how their deltas become layers, or move to another base: then the product is merged
+    /// from deltas, on engines that can.
     pub(crate) fn wants_merge(&self) -> bool {
         let apart = self.fragments.iter().any(|one| !self.composition.is_link(one.index));
-        apart || self.fragments.iter().any(|one| one.fold || !one.split.is_empty())
+        apart || self.ground.is_some() || self.fragments.iter().any(|one| one.fold || !one.split.is_empty())
     }
 }
 
@@ -148,6 +150,7 @@ impl<'a> Draft<'a> {
         let View { mut image, shell } = views.finish(&self.target);
         let manifest = &self.product.manifest;
         engine::judge_options(self.request, manifest.id.place(), sink);
+        engine::judge_merge(self.product, &taking_part, self.request, sink);
         let mut manifest_change = ConfigChange::default();
         if self.target == Target::Product {
             manifest_change = config::apply(&manifest.config, &levels.manifest, &shell, &mut image, sink);
@@ -159,6 +162,7 @@ impl<'a> Draft<'a> {
         };
         Some(Plan {
             request: self.request,
+            ground: self.ground_lookup(),
             target: self.target,
             base,
             images,

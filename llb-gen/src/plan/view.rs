@@ -23,10 +23,8 @@ pub(super) struct Views<'p> {
     base: View,
     /// Over all fragments so far: what becomes the image.
     image: View,
-    /// After each fragment that is not built on everything before it.
-    apart: BTreeMap<usize, View>,
-    /// After each fragment that is, where one further up may need it.
-    links: BTreeMap<usize, View>,
+    /// After each fragment, as those that are built on it find it; where no fragment stands apart nobody asks.
+    after: BTreeMap<usize, View>,
 }
 
 /// One fragment's views.
@@ -41,25 +39,25 @@ pub(super) struct Step {
 
 impl<'p> Views<'p> {
     pub(super) fn new(product: &'p Product, levels: &'p Environments, base: View) -> Self {
-        Self { product, levels, image: base.clone(), base, apart: BTreeMap::new(), links: BTreeMap::new() }
+        Self { product, levels, image: base.clone(), base, after: BTreeMap::new() }
     }
 
     /// Goes on to the fragment `index`; those that it is built on have been gone through.
     pub(super) fn climb(&mut self, index: usize, sink: &mut Sink) -> Step {
-        if self.product.composition.is_link(index) {
-            let below = self.image.clone();
-            let change = self.apply(index, &self.levels.fragments[index], Onto::Image, sink);
-            if self.product.composition.isolates(self.product.fragments.len()) {
-                self.links.insert(index, self.image.clone());
+        let product = self.product;
+        let link = product.composition.is_link(index);
+        let below = if link { self.image.clone() } else { self.below(index, sink) };
+        let change = change(product, index, &self.levels.fragments[index], &mut self.image, sink);
+        if link {
+            if product.composition.isolates(product.fragments.len()) {
+                self.after.insert(index, self.image.clone());
             }
             return Step { below, own: self.image.clone(), change };
         }
-        let below = self.below(index, sink);
-        let level = self.levels.of_steps(index);
-        self.apart.insert(index, below.clone());
-        self.apply(index, level, Onto::Apart(index), sink);
-        let change = self.apply(index, &self.levels.fragments[index], Onto::Image, sink);
-        Step { below, own: self.apart[&index].clone(), change }
+        let mut own = below.clone();
+        self::change(product, index, self.levels.of_steps(index), &mut own, sink);
+        self.after.insert(index, own.clone());
+        Step { below, own, change }
     }
 
     /// What a fragment finds that does not find everything.
@@ -67,7 +65,7 @@ impl<'p> Views<'p> {
         let below = self.product.composition.below(index);
         let Some((last, rest)) = below.split_last() else { return self.base.clone() };
         if self.product.composition.below(*last) == rest
-            && let Some(view) = self.apart.get(last).or_else(|| self.links.get(last))
+            && let Some(view) = self.after.get(last)
         {
             return view.clone();
         }
@@ -82,27 +80,13 @@ impl<'p> Views<'p> {
         view
     }
 
-    fn apply(&mut self, index: usize, level: &Level, onto: Onto, sink: &mut Sink) -> ConfigChange {
-        let view = match onto {
-            Onto::Image => &mut self.image,
-            Onto::Apart(index) => self.apart.entry(index).or_insert_with(|| self.base.clone()),
-        };
-        change(self.product, index, level, view, sink)
-    }
-
     /// The config of what is built: of everything, or of one fragment with what it is built on.
     pub(super) fn finish(mut self, target: &Target) -> View {
         match target {
-            Target::Fragment(index) => self.apart.remove(index).unwrap_or(self.image),
+            Target::Fragment(index) => self.after.remove(index).unwrap_or(self.image),
             Target::Product | Target::Stage { .. } => self.image,
         }
     }
-}
-
-/// Which view a fragment is applied to.
-enum Onto {
-    Image,
-    Apart(usize),
 }
 
 fn change(product: &Product, index: usize, level: &Level, view: &mut View, sink: &mut Sink) -> ConfigChange {

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 mod bench;
+mod compose;
 mod config;
 mod execs;
 mod files;
@@ -109,6 +110,7 @@ pub(crate) fn request(platform: &str) -> Request {
         no_cache: NoCache::Nothing,
         epoch: None,
         sandbox: Sandbox::default(),
+        built_on: None,
         cache_namespace: String::new(),
         context: local("context"),
         catalogue: local("fragments"),

@@ -127,6 +127,7 @@ fn request() -> Request {
         no_cache: NoCache::Nothing,
         epoch: None,
         sandbox: Sandbox::default(),
+        built_on: None,
         cache_namespace: String::new(),
         context: local("context"),
         catalogue: local("fragments"),

@@ -115,6 +115,7 @@ fn is_predefined(name: &str) -> bool {
     let proxies = ["HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY"];
     upper.starts_with("BUILDKIT_")
         || name == "SOURCE_DATE_EPOCH"
+        || name == "FACTORY_BUILT_ON"
         || proxies.contains(&upper.as_str())
         || PLATFORM_VARIABLES.contains(&name)
 }
