@@ -198,10 +198,10 @@ async fn subrequest<G: Gateway>(
 async fn outline<G: Gateway>(gateway: &G, options: &Options) -> Result<Answer, Failure> {
     let loaded = load(gateway, options, Ahead::Nothing).await?;
     let platform = loaded.platforms.first().unwrap_or(&loaded.own);
-    Target::choose(&loaded.product, options.target.as_deref())
+    let target = Target::choose(&loaded.product, options.target.as_deref())
         .map_err(|fault| Failure::Diagnostics(vec![fault]))?;
     let (arguments, _) = loaded.product.arguments(platform, &loaded.own, &options.build_args)?;
-    Ok(subrequest::outline(&loaded.product, &arguments, options.target.as_deref()))
+    Ok(subrequest::outline(&loaded.product, &arguments, &target, options.target.as_deref()))
 }
 
 /// Everything that can be found without looking an image up. Faults of the files are the answer, not an error.

@@ -89,6 +89,18 @@ fn fragments_without_files_of_their_own_are_not_looked_into() {
 }
 
 #[test]
+fn contracts_are_looked_up_beside_the_image_without_waiting_longer() {
+    let mut gateway = product();
+    let core = r#"{"name": "core", "version": "1.0.0", "steps": [{"run": "x"}], "provides": ["command:x"]}"#;
+    gateway.file("context", "fragments/core/1.0.0/fragment.json", core);
+    build(&gateway, &[]);
+    let levels = gateway.levels();
+    assert_eq!(levels.len(), 7, "{levels:?}");
+    let last = ["Solve context:fragments:manifests/app.json", "Solve evaluate", "Solve evaluate"];
+    assert_eq!(levels[4], last, "the image, what is looked up in it, and the files that steps name");
+}
+
+#[test]
 fn two_platforms_wait_no_longer_than_one() {
     let gateway = product();
     build(&gateway, &[]);
@@ -537,7 +549,9 @@ mod subrequests {
         let json = metadata(&result, "result.json");
         assert_eq!(json["targets"][0]["default"], true);
         assert_eq!(json["targets"][0]["base"], "debian:12");
-        assert_eq!(json["targets"][1]["name"], "stage/web/build");
+        let names: Vec<&str> =
+            json["targets"].as_array().unwrap().iter().filter_map(|one| one["name"].as_str()).collect();
+        assert_eq!(names, ["fragment/core", "fragment/web", "stage/web/build"]);
         assert!(json["sources"].as_array().unwrap().len() >= 2);
         let text = String::from_utf8(result.metadata["result.txt"].clone()).unwrap();
         assert!(text.contains("stage/web/build"), "{text}");

@@ -47,7 +47,8 @@ impl Target {
     }
 
     /// The fragments that take part, from the base upwards.
-    pub(crate) fn fragments(&self, product: &Product) -> Vec<usize> {
+    #[must_use]
+    pub fn fragments(&self, product: &Product) -> Vec<usize> {
         match self {
             Self::Product => (0..product.fragments.len()).collect(),
             Self::Fragment(fragment) | Self::Stage { fragment, .. } => {

@@ -37,7 +37,12 @@ fn platform(text: &str) -> Result<Platform> {
 
 /// What the manifest's own members may name. Arguments of fragments are no business of names.
 fn scope(manifest: &Manifest, platform: &Platform, given: &BTreeMap<String, String>) -> Result<Scope> {
-    let alone = model::Product { manifest: manifest.clone(), template: None, fragments: Vec::new() };
+    let alone = model::Product {
+        manifest: manifest.clone(),
+        template: None,
+        fragments: Vec::new(),
+        composition: model::Composition::default(),
+    };
     let decided = alone.arguments(platform, platform, given);
     let (arguments, _) = decided.map_err(|faults| Error::Usage(faults.excerpts()))?;
     Ok(arguments.manifest().clone())

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use llb_gen::model::step::{Action, Run, Step};
-use llb_gen::model::{Arg, Arguments, Fragment, Product, Scope};
+use llb_gen::model::{Arg, Arguments, Product, Scope};
+use llb_gen::target::Target;
 use llb_gen::text::Place;
 use serde::Serialize;
 
@@ -51,28 +52,32 @@ struct CacheJson {
     location: LocationJson,
 }
 
-/// The outline of the product, or of the build-only stage that `target` (`stage/<fragment>/<stage>`) names. Values
-/// are those of the build that was asked for; only steps that run on its platform count.
-pub fn outline(product: &Product, arguments: &Arguments, target: Option<&str>) -> Answer {
+/// The outline of the target, `name` on the command line. Values are those of the build that was asked for; only steps
+/// that run on its platform count.
+pub fn outline(product: &Product, arguments: &Arguments, target: &Target, name: Option<&str>) -> Answer {
     let mut outline = Outline::new(product);
     outline.arguments(product, arguments, target);
-    for (index, fragment) in product.fragments.iter().enumerate() {
+    for index in target.fragments(product) {
         let scope = arguments.fragment(index);
-        for run in steps_of(fragment, target).filter_map(|step| running(step, scope)) {
+        for run in steps_of(product, index, target).filter_map(|step| running(step, scope)) {
             outline.run(run, scope);
         }
     }
-    outline.answer(product, target)
+    outline.answer(product, name)
 }
 
-/// The steps that the target runs: a stage's own, or a fragment's with those of all its stages, which may feed it.
-fn steps_of<'p>(fragment: &'p Fragment, target: Option<&str>) -> impl Iterator<Item = &'p Step> {
-    let folder = format!("stage/{}/", *fragment.name);
-    let wanted = target.map(|target| target.strip_prefix(&folder).map(str::to_owned));
+/// The steps that the target runs of a fragment: those of the stage that is asked for alone, or the fragment's with those of
+/// all its stages, which may feed it.
+fn steps_of<'p>(product: &'p Product, index: usize, target: &Target) -> impl Iterator<Item = &'p Step> {
+    let fragment = &product.fragments[index];
+    let wanted = match target {
+        Target::Stage { fragment, stage } => Some((*fragment == index).then(|| stage.clone())),
+        Target::Product | Target::Fragment(_) => None,
+    };
     let own = wanted.is_none().then_some(&fragment.steps);
     let stages = fragment.stages.iter().filter(move |stage| match &wanted {
         None => true,
-        Some(name) => name.as_deref() == Some(stage.name.as_str()),
+        Some(name) => name.as_ref() == Some(stage.name.value()),
     });
     own.into_iter().flatten().chain(stages.flat_map(|stage| &stage.steps))
 }
@@ -105,16 +110,16 @@ impl Outline {
     }
 
     /// Arguments of the manifest first, so that an argument is shown where it was set.
-    fn arguments(&mut self, product: &Product, arguments: &Arguments, target: Option<&str>) {
+    fn arguments(&mut self, product: &Product, arguments: &Arguments, target: &Target) {
         for arg in &product.manifest.args {
             self.arg(arg, arguments.manifest());
         }
         for arg in product.template.iter().flat_map(|template| &template.args) {
             self.arg(arg, arguments.template());
         }
-        for (index, fragment) in product.fragments.iter().enumerate() {
-            if target.is_none() || steps_of(fragment, target).next().is_some() {
-                fragment.args.iter().for_each(|arg| self.arg(arg, arguments.fragment(index)));
+        for index in target.fragments(product) {
+            if *target == Target::Product || steps_of(product, index, target).next().is_some() {
+                product.fragments[index].args.iter().for_each(|arg| self.arg(arg, arguments.fragment(index)));
             }
         }
     }

@@ -43,11 +43,20 @@ pub fn targets(product: &Product) -> Answer {
             )
         })
     });
+    let fragments = product.fragments.iter().map(|fragment| {
+        let description = fragment.description.clone();
+        let on = fragment
+            .builds_on
+            .as_ref()
+            .and_then(|names| names.last())
+            .map(|name| format!("fragment/{}", **name));
+        (format!("fragment/{}", *fragment.name), description, on, fragment.name.place())
+    });
     let manifest = &product.manifest;
     let whole =
         (String::new(), manifest.description.clone(), base(manifest.base.as_literal()), manifest.id.place());
     let targets: Vec<TargetJson> =
-        std::iter::once(whole).chain(stages).map(|one| target(one, &mut sources)).collect();
+        std::iter::once(whole).chain(fragments).chain(stages).map(|one| target(one, &mut sources)).collect();
     let text = text(&targets);
     let sources = sources.files().iter().map(|file| base64(file.bytes())).collect();
     Answer::new(&TargetsJson { targets, sources }, text)

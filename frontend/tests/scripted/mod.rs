@@ -40,6 +40,7 @@ impl Call {
             Self::Resolve(lookup) => format!("Resolve {}", lookup.source.identifier),
             Self::Solve(request) => match local_source(&request.definition) {
                 Some(source) => format!("Solve {}", source.attrs["local.sharedkeyhint"]),
+                None if request.evaluate => "Solve evaluate".into(),
                 None => "Solve".into(),
             },
             Self::ReadFile(path) => format!("ReadFile {path}"),
