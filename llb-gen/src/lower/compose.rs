@@ -11,7 +11,7 @@ use super::about::About;
 use super::helper::{Joined, Settled};
 use super::{LowerError, Lowering};
 use crate::image::Layer;
-use crate::llb::{Cap, State, merge};
+use crate::llb::{State, merge};
 use crate::ordered::ordered;
 use crate::plan::PlannedFragment;
 use crate::plan::step::PlannedAction;
@@ -36,14 +36,8 @@ pub(super) struct Composer {
 }
 
 impl Lowering<'_> {
-    /// Whether the product is merged, rather than a chain: where fragments stand apart or lay their layers out, on a daemon
-    /// that can merge.
-    pub(super) fn is_merged(&self) -> bool {
-        self.plan.wants_merge() && self.plan.request.can(Cap::MERGE) && self.plan.request.can(Cap::DIFF)
-    }
-
     /// The product, or the fragment or stage that is asked for.
-    pub(super) fn merged(&mut self) -> Result<State, LowerError> {
+    pub(super) fn merge(&mut self) -> Result<State, LowerError> {
         let mut composer = Composer::default();
         for fragment in &self.plan.fragments {
             let below = self.plan.composition.below(fragment.index);

@@ -74,7 +74,10 @@ impl Lowering<'_> {
         step: &PlannedStep,
         on: &State,
     ) -> Result<Exec, LowerError> {
-        let json = serde_json::to_string(spec).expect("strings and numbers always serialise");
+        // A fragment that is settled notes its changes once, for all its steps.
+        let changes = self.merged.then_some(false);
+        let json = serde_json::to_string(&WrapperSpec { changes, ..spec.clone() })
+            .expect("strings and numbers always serialise");
         // What is compared with is the root itself: its content is in the key already.
         let lower = Mount::read_only(LOWER, on).content(ContentCache::Off);
         let evidence = Mount::bind(EVIDENCE, &State::scratch(), Access::Output);

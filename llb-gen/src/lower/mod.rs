@@ -84,6 +84,7 @@ impl Plan<'_> {
             image: self.image.clone(),
             annotations: BTreeMap::new(),
             probes: Vec::new(),
+            merged: self.is_merged(),
         };
         let state = lowering.run()?;
         let base = self.base.as_ref().and_then(|base| self.images.get(base));
@@ -157,6 +158,8 @@ struct Lowering<'a> {
     annotations: BTreeMap<String, String>,
     /// What probes left behind.
     probes: Vec<State>,
+    /// Whether the product is merged from deltas.
+    merged: bool,
 }
 
 /// Stages of the fragment at hand, by name.
@@ -171,8 +174,8 @@ struct Made {
 
 impl Lowering<'_> {
     fn run(&mut self) -> Result<State, LowerError> {
-        let state = match self.is_merged() {
-            true => self.merged()?,
+        let state = match self.merged {
+            true => self.merge()?,
             false => self.chain()?,
         };
         self.note_config("manifest", &self.plan.manifest_change);

@@ -21,7 +21,7 @@ use std::collections::BTreeMap;
 use crate::diagnostic::{Diagnostic, Diagnostics, Sink, Warnings};
 use crate::draft::{Draft, ImageLookup};
 use crate::image::ImageConfig;
-use crate::llb::State;
+use crate::llb::{Cap, State};
 use crate::model::{Base, Composition, Environments, ImagePath, Level, Value};
 use crate::request::Request;
 use crate::target::Target;
@@ -68,11 +68,13 @@ impl Plan<'_> {
         &self.warnings
     }
 
-    /// Whether fragments stand apart, say how their deltas become layers, or move to another base: then the product is merged
-    /// from deltas, on engines that can.
-    pub(crate) fn wants_merge(&self) -> bool {
-        let apart = self.fragments.iter().any(|one| !self.composition.is_link(one.index));
-        apart || self.ground.is_some() || self.fragments.iter().any(|one| one.fold || !one.split.is_empty())
+    /// Whether the product is merged from deltas rather than a chain: where fragments stand apart, say how their deltas become
+    /// layers, or move to another base; on a daemon that can merge.
+    pub(crate) fn is_merged(&self) -> bool {
+        let wanted =
+            |one: &PlannedFragment| !self.composition.is_link(one.index) || one.fold || !one.split.is_empty();
+        let able = self.request.can(Cap::MERGE) && self.request.can(Cap::DIFF);
+        able && (self.ground.is_some() || self.fragments.iter().any(wanted))
     }
 }
 

@@ -91,6 +91,9 @@ pub(crate) struct WrapperSpec {
     pub(crate) valid_exit_codes: Vec<u8>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) docker_clean: bool,
+    /// Whether the manifest of changes is made; the wrapper's default is that it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) changes: Option<bool>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) env_unset: Vec<&'static str>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
