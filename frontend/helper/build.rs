@@ -6,6 +6,7 @@
 //! unwinding panics on a stable toolchain.
 
 use std::env;
+use std::path::PathBuf;
 
 /// Arguments that keep the start files and libraries of C out, and the tables that only unwinding needs.
 const LINK_ARGS: [&str; 7] = [
@@ -18,6 +19,10 @@ const LINK_ARGS: [&str; 7] = [
     "-Wl,--no-eh-frame-hdr",
 ];
 
+/// The frontend's linker script: leaves out the unwind tables that the precompiled core and alloc bring all the same, a tenth
+/// of the program.
+const LINKER_SCRIPT: &str = "no-unwinding.ld";
+
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rustc-check-cfg=cfg(freestanding)");
@@ -29,5 +34,9 @@ fn main() {
         for arg in LINK_ARGS {
             println!("cargo:rustc-link-arg-bins={arg}");
         }
+        let package = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it"));
+        let script = package.with_file_name(LINKER_SCRIPT);
+        println!("cargo:rerun-if-changed={}", script.display());
+        println!("cargo:rustc-link-arg-bins=-Wl,-T,{}", script.display());
     }
 }

@@ -1,7 +1,9 @@
 //! What the wrapper costs on a root of a given size, by its own account (`overhead_us` of `step.json`), with a step that
-//! changes a few files. Prints; asserts nothing.
+//! changes a few files; and what settling such a root takes, with the start of a sandbox subtracted. Prints; asserts nothing.
 #![allow(clippy::unwrap_used, reason = "a measurement ends with the first surprise")]
 #![expect(clippy::print_stdout, reason = "printing figures is what it is for")]
+
+use std::time::Instant;
 
 #[path = "../tests/sandbox/mod.rs"]
 mod sandbox;
@@ -17,6 +19,12 @@ fn main() {
     if !std::env::args().any(|arg| arg == "--bench") {
         return;
     }
+    for files in [6_000, 100_000] {
+        let Some(sandbox) = sandbox() else { return };
+        settle(sandbox, files, "settle, files shared", |sandbox| sandbox);
+    }
+    let Some(copied) = sandbox() else { return };
+    settle(copied, COPIED, "settle, files read", Sandbox::copy_lower);
     for files in [10, 6_000, 100_000] {
         for (name, config) in [
             ("lower mounted", r#""lower":"/.factory/lower""#),
@@ -25,11 +33,35 @@ fn main() {
         ] {
             let Some(sandbox) = sandbox() else { return };
             sandbox.prepare(&tree(files));
-            let mut micros: Vec<u64> = (0..RUNS).map(|_| run(&sandbox, config)).collect();
-            micros.sort_unstable();
-            println!("{files:>7} files, {name}: {} us at best, {} us median", micros[0], micros[RUNS / 2]);
+            let micros: Vec<u64> = (0..RUNS).map(|_| run(&sandbox, config)).collect();
+            print(files, name, micros);
         }
     }
+}
+
+/// Files of the root that shares none with its lower root: all are read.
+const COPIED: usize = 20_000;
+
+fn print(files: usize, name: &str, mut micros: Vec<u64>) {
+    micros.sort_unstable();
+    println!("{files:>7} files, {name}: {} us at best, {} us median", micros[0], micros[RUNS / 2]);
+}
+
+/// Settles a root in which a few files have changed.
+fn settle(mut sandbox: Sandbox, files: usize, name: &str, share: fn(&mut Sandbox) -> &mut Sandbox) {
+    sandbox.prepare(&tree(files));
+    share(&mut sandbox).change(STEP);
+    sandbox.set("FACTORY_SETTLE", &format!(r#"{{"epoch":{EPOCH},"lower":"/.factory/lower"}}"#));
+    let best = (0..RUNS).map(|_| time(&mut sandbox, "nothing")).min().unwrap_or(0);
+    print(files, name, (0..RUNS).map(|_| time(&mut sandbox, "settle").saturating_sub(best)).collect());
+}
+
+/// From the start of the sandbox to the end of the helper, in microseconds.
+fn time(sandbox: &mut Sandbox, mode: &str) -> u64 {
+    let begun = Instant::now();
+    let output = sandbox.set("FACTORY_MODE", mode).command("", &[]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    begun.elapsed().as_micros() as u64
 }
 
 /// Directories of fifty files.

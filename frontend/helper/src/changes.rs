@@ -12,7 +12,7 @@ use rustix::fs::FileType;
 use serde::Serialize;
 
 use crate::sys::file::Meta;
-use crate::walk::content::Content;
+use crate::walk::content::{Attributes, Content};
 use crate::walk::{Finding, Findings, Verdict};
 
 /// The version of the format.
@@ -24,6 +24,33 @@ pub(crate) struct Manifest {
     version: u32,
     entries: Vec<Entry>,
     deleted: Vec<String>,
+    /// The directories above all these that are not entries themselves. Only a settled fragment has them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parents: Option<Vec<Parent>>,
+}
+
+/// A directory that is the same as before, and holds something that is not.
+#[derive(Debug, Serialize)]
+pub(crate) struct Parent {
+    path: String,
+    mode: String,
+    uid: u32,
+    gid: u32,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    xattrs: BTreeMap<String, String>,
+}
+
+impl Parent {
+    /// The directory at `path`.
+    pub(crate) fn new(path: &[u8], meta: &Meta, content: &Content) -> Self {
+        Self {
+            path: escape(path),
+            mode: octal(meta.mode),
+            uid: meta.uid,
+            gid: meta.gid,
+            xattrs: shown(&content.xattrs),
+        }
+    }
 }
 
 /// A path that is new or differs from before.
@@ -64,7 +91,13 @@ impl Manifest {
                 .map(|(finding, content)| Entry::new(finding, content, &groups))
                 .collect(),
             deleted: deleted.into_iter().map(|path| escape(path)).collect(),
+            parents: None,
         }
+    }
+
+    /// The same with the directories above everything in it, which are sorted.
+    pub(crate) fn with_parents(self, parents: Vec<Parent>) -> Self {
+        Self { parents: Some(parents), ..self }
     }
 }
 
@@ -98,20 +131,29 @@ impl Entry {
         Self {
             path: escape(&finding.path),
             kind: kind_name(meta.kind),
-            mode: format!("{:04o}", meta.mode),
+            mode: octal(meta.mode),
             uid: meta.uid,
             gid: meta.gid,
             size: meta.kind.is_file().then_some(meta.size),
             sha256: content.sha256.map(|digest| hex(&digest)),
             target: content.target.as_deref().map(escape),
             device: is_device.then(|| format!("{}:{}", meta.rdev.0, meta.rdev.1)),
-            xattrs: content.xattrs.iter().map(|(name, value)| (escape(name), hex(value))).collect(),
+            xattrs: shown(&content.xattrs),
             hardlink,
         }
     }
 }
 
-fn kind_name(kind: FileType) -> &'static str {
+fn octal(mode: u32) -> String {
+    format!("{mode:04o}")
+}
+
+fn shown(xattrs: &Attributes) -> BTreeMap<String, String> {
+    xattrs.iter().map(|(name, value)| (escape(name), hex(value))).collect()
+}
+
+/// What a type of file is called.
+pub(crate) fn kind_name(kind: FileType) -> &'static str {
     match kind {
         FileType::RegularFile => "file",
         FileType::Directory => "dir",

@@ -19,7 +19,7 @@ use crate::sys::{self, raw};
 use crate::user::Identity;
 
 /// Where commands are looked for when the step has no PATH.
-const DEFAULT_PATH: &[u8] = b"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+pub(crate) const DEFAULT_PATH: &[u8] = b"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// Everything about the command to start.
 pub(crate) struct Command<'a> {

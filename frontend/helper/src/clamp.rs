@@ -49,7 +49,8 @@ impl Clamp<'_> {
     }
 }
 
-fn set_mtime(path: &[u8], time: Nanos) -> Result<(), Errno> {
+/// Sets the time of modification of a path, not through a symbolic link.
+pub(crate) fn set_mtime(path: &[u8], time: Nanos) -> Result<(), Errno> {
     let keep = Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT as _ };
     let times = Timestamps { last_access: keep, last_modification: sys::timespec(time) };
     utimensat(CWD, path, &times, AtFlags::SYMLINK_NOFOLLOW)

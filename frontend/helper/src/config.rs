@@ -8,12 +8,14 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Deserializer, de};
 
+use crate::environment::Environment;
 use crate::fault::Fault;
+use crate::sys::{Nanos, SECOND};
 
 /// The variable that carries the configuration.
 pub(crate) const VARIABLE: &str = "FACTORY_STEP";
 /// Where the evidence goes unless the configuration says otherwise, if there is such a directory.
-const DEFAULT_EVIDENCE: &str = "/.factory/out";
+pub(crate) const DEFAULT_EVIDENCE: &str = "/.factory/out";
 /// The certificate bundle unless the configuration says otherwise, if there is such a file.
 const DEFAULT_CA: &str = "/.factory/ca.crt";
 /// The end of the year 9999, in seconds.
@@ -96,12 +98,43 @@ fn only_zero() -> Vec<u8> {
 }
 
 fn epoch<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
-    match Option::<u64>::deserialize(deserializer)? {
-        Some(epoch) if epoch > LAST_EPOCH => {
-            Err(de::Error::custom(format!("epoch {epoch} is after the year 9999")))
-        }
-        epoch => Ok(epoch),
+    Ok(Option::<Epoch>::deserialize(deserializer)?.map(|Epoch(seconds)| seconds))
+}
+
+/// A time before the year 10000, in seconds since 1970.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Epoch(u64);
+
+impl Epoch {
+    /// The time in seconds.
+    pub(crate) fn seconds(self) -> u64 {
+        self.0
     }
+
+    /// The time as files have it.
+    pub(crate) fn nanos(self) -> Nanos {
+        Nanos::from(self.0) * SECOND
+    }
+}
+
+impl<'de> Deserialize<'de> for Epoch {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match u64::deserialize(deserializer)? {
+            epoch if epoch > LAST_EPOCH => {
+                Err(de::Error::custom(format!("epoch {epoch} is after the year 9999")))
+            }
+            epoch => Ok(Self(epoch)),
+        }
+    }
+}
+
+/// Reads the JSON object that the variable `name` must hold.
+///
+/// # Errors
+/// No such variable, or text that is not the JSON of such an object, with line and column.
+pub(crate) fn object<T: de::DeserializeOwned>(env: &mut Environment, name: &str) -> Result<T, Fault> {
+    let text = env.remove(name).ok_or_else(|| Fault::own(format!("{name}: the variable is not set")))?;
+    serde_json::from_slice(&text).map_err(|err| Fault::own(format!("{name}: {err}")))
 }
 
 /// A named clean-up; each is a fixed set of paths, in [`crate::clean`].

@@ -10,7 +10,7 @@ use rustix::io::Errno;
 use serde::Serialize;
 
 use crate::capture::{Output, Stream};
-use crate::config::Config;
+use crate::config::{Config, DEFAULT_EVIDENCE};
 use crate::fault::Fault;
 use crate::remove;
 use crate::sys::raw::Usage;
@@ -98,6 +98,22 @@ impl Evidence {
         }
     }
 
+    /// Opens the evidence directory of a mode that is there for what it leaves; `epoch` is the time of that, in seconds.
+    ///
+    /// # Errors
+    /// There is no such directory.
+    pub(crate) fn required(epoch: u64) -> Result<Self, Fault> {
+        let path = DEFAULT_EVIDENCE.as_bytes();
+        let dir = file::open_dir(CWD, path);
+        let dir = dir.map_err(|errno| Fault::path("open the evidence directory", path, errno))?;
+        Ok(Self { dir, path: path.to_vec(), epoch: Some(epoch) })
+    }
+
+    /// The directory itself.
+    pub(crate) fn dir(&self) -> &OwnedFd {
+        &self.dir
+    }
+
     /// Where it is.
     pub(crate) fn path(&self) -> &[u8] {
         &self.path
@@ -137,6 +153,14 @@ impl Evidence {
         renameat(&self.dir, temporary.as_str(), &self.dir, name)
     }
 
+    /// Gives the directory itself the time of what is in it: the last thing to do to it.
+    ///
+    /// # Errors
+    /// A time that cannot be set.
+    pub(crate) fn close(self) -> Result<(), Fault> {
+        self.clamp(&self.dir).map_err(|errno| Fault::path("set the time of", &self.path, errno))
+    }
+
     fn clamp(&self, fd: &OwnedFd) -> Result<(), Errno> {
         let Some(epoch) = self.epoch else { return Ok(()) };
         let time = sys::timespec(sys::Nanos::from(epoch) * sys::SECOND);
@@ -145,7 +169,7 @@ impl Evidence {
 }
 
 /// Like [`sys::write_all`], but a full disk is an error.
-fn write_checked(fd: &OwnedFd, mut text: &[u8]) -> Result<(), Errno> {
+pub(crate) fn write_checked(fd: &OwnedFd, mut text: &[u8]) -> Result<(), Errno> {
     while !text.is_empty() {
         match rustix::io::write(fd.as_fd(), text) {
             Ok(written) => text = &text[written..],

@@ -41,6 +41,11 @@ impl Fault {
         Self { code, message }
     }
 
+    /// Whether it is about a command that is not there or cannot be executed.
+    pub(crate) fn is_of_command(&self) -> bool {
+        matches!(self.code, NOT_EXECUTABLE | NOT_FOUND)
+    }
+
     /// The exit code to end with.
     pub(crate) fn exit_code(&self) -> i32 {
         self.code

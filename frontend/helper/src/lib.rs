@@ -16,6 +16,7 @@ mod child;
 mod clamp;
 mod clean;
 mod config;
+mod databases;
 mod diagnose;
 mod environment;
 mod evidence;
@@ -24,8 +25,10 @@ mod mountinfo;
 mod nearest;
 mod owners;
 mod private;
+mod probe;
 mod reap;
 mod remove;
+mod settle;
 mod step;
 mod sys;
 mod tee;
@@ -74,8 +77,14 @@ fn dispatch(args: Vec<Vec<u8>>, mut env: Environment) -> Result<i32, Fault> {
         None | Some(b"step") => step::run(args, env),
         Some(b"account") => account::run(&env),
         Some(b"owners") => owners::run(&args),
+        Some(b"probe") => probe::run(env),
+        Some(b"settle") => settle::run(env),
+        Some(b"databases") => settle::base::run(env),
+        // A gate: all that counts is that it ran on this root.
+        Some(b"nothing") => Ok(0),
         Some(other) => Err(Fault::own(format!(
-            "{MODE_VARIABLE}: unknown mode \"{}\", expected one of \"step\", \"account\", \"owners\"",
+            "{MODE_VARIABLE}: unknown mode \"{}\", expected one of \"step\", \"account\", \"owners\", \
+            \"probe\", \"settle\", \"databases\", \"nothing\"",
             other.escape_ascii()
         ))),
     }

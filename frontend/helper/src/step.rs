@@ -29,7 +29,7 @@ use crate::walk::scope::Scope;
 use crate::{ca, reap, tee};
 
 /// Where the frontend mounts everything of its own.
-const OWN_DIRECTORY: &[u8] = b"/.factory";
+pub(crate) const OWN_DIRECTORY: &[u8] = b"/.factory";
 /// A difference between two clocks that is no accident of their granularity.
 const CLOCK_WAS_SET: Nanos = 20 * MILLISECOND;
 
@@ -291,7 +291,7 @@ fn make_directory(path: Option<&AbsolutePath>) -> Result<(), Fault> {
 }
 
 /// The walk has one directory open per level.
-fn raise_file_limit() {
+pub(crate) fn raise_file_limit() {
     use rustix::process::{Resource, getrlimit, setrlimit};
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;

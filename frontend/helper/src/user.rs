@@ -110,7 +110,8 @@ impl<'a> Record<'a> {
         self.0[0]
     }
 
-    fn id(&self) -> Option<u32> {
+    /// Its number.
+    pub(crate) fn id(&self) -> Option<u32> {
         self.number_at(2)
     }
 

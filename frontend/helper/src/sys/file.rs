@@ -98,7 +98,12 @@ pub(crate) fn open_dir(dir: impl AsFd, name: &[u8]) -> Result<OwnedFd, Errno> {
 
 /// Opens a directory by absolute path with no symbolic link in any component. None if it is not there as such.
 pub(crate) fn open_dir_path(path: &[u8]) -> Result<Option<OwnedFd>, Errno> {
-    let mut dir = open_dir(CWD, b"/")?;
+    open_dir_below(&open_dir(CWD, b"/")?, path)
+}
+
+/// The same, with the path seen from another root.
+pub(crate) fn open_dir_below(root: &OwnedFd, path: &[u8]) -> Result<Option<OwnedFd>, Errno> {
+    let mut dir = open_dir(root, b".")?;
     for component in path.split(|&byte| byte == b'/').filter(|component| !component.is_empty()) {
         dir = match open_dir(&dir, component) {
             Ok(dir) => dir,
@@ -127,6 +132,12 @@ pub(crate) fn names(dir: &OwnedFd) -> Result<Vec<Vec<u8>>, Errno> {
     }
     names.sort_unstable();
     Ok(names)
+}
+
+/// The names in a directory by path, following links; none where it cannot be read.
+pub(crate) fn names_at(path: &[u8]) -> Vec<Vec<u8>> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    openat(CWD, path, flags, Mode::empty()).and_then(|dir| names(&dir)).unwrap_or_default()
 }
 
 /// Reads a whole file by path, following links: for the few small files of the image that the helper reads itself.

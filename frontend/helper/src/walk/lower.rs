@@ -82,7 +82,7 @@ impl Lower {
         now: &Meta,
     ) -> Result<bool, Errno> {
         match self {
-            Self::Tree(root) => content::equal((root, relative(path)), (dir, name), now.kind),
+            Self::Tree(root) => content::equal((root, relative(path)), (dir, name), now),
             // Bytes were not noted, so a file that was touched counts as changed. The target of a link cannot be
             // changed without making a new link.
             Self::Snapshot(_) if now.kind.is_file() => Ok(before.same_history(now)),
@@ -130,7 +130,7 @@ fn note(
 }
 
 /// A path as seen from the descriptor of its root.
-fn relative(path: &[u8]) -> &[u8] {
+pub(crate) fn relative(path: &[u8]) -> &[u8] {
     match path.strip_prefix(b"/").unwrap_or(path) {
         b"" => b".",
         relative => relative,

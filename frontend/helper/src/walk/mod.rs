@@ -251,11 +251,12 @@ impl Findings {
 }
 
 /// The walk writes the root as an empty path, so that everything else is that and `/name`.
-fn absolute(path: &[u8]) -> &[u8] {
+pub(crate) fn absolute(path: &[u8]) -> &[u8] {
     if path.is_empty() { b"/" } else { path }
 }
 
-fn push(path: &mut Vec<u8>, name: &[u8]) {
+/// Goes on from a directory to an entry of it.
+pub(crate) fn push(path: &mut Vec<u8>, name: &[u8]) {
     path.push(b'/');
     path.extend_from_slice(name);
 }

@@ -30,12 +30,12 @@ impl Scope {
     }
 
     /// Whether a path is passed over, with everything below it.
-    pub(super) fn excludes(&self, path: &[u8]) -> bool {
+    pub(crate) fn excludes(&self, path: &[u8]) -> bool {
         self.excluded.contains(path)
     }
 
     /// Whether anything in a directory is passed over.
-    pub(super) fn has_exclusions_in(&self, dir: &[u8]) -> bool {
+    pub(crate) fn has_exclusions_in(&self, dir: &[u8]) -> bool {
         self.parents.contains(dir)
     }
 
@@ -52,7 +52,7 @@ impl Scope {
 
     /// Removes the stubs from the findings: directories above mounts that hold nothing else. Where one holds more, it
     /// is a change after all, and so is the listing of its parent.
-    pub(super) fn drop_stubs(&self, findings: &mut Findings) {
+    pub(crate) fn drop_stubs(&self, findings: &mut Findings) {
         let is_new = |finding: &Finding| matches!(finding.verdict, Verdict::Changed(Existed::No, _));
         let (stubs, others): (Vec<usize>, Vec<usize>) = (0..findings.found.len())
             .partition(|&at| self.leads_to_mount(&findings.found[at].path) && is_new(&findings.found[at]));
@@ -68,12 +68,13 @@ impl Scope {
     }
 }
 
-fn parent(path: &[u8]) -> &[u8] {
+/// The directory that a path is in; the root is the empty path.
+pub(crate) fn parent(path: &[u8]) -> &[u8] {
     &path[..path.iter().rposition(|&byte| byte == b'/').unwrap_or(0)]
 }
 
-/// The directories above a path, the root (as the empty path) included.
-fn above(path: &[u8]) -> impl Iterator<Item = &[u8]> {
+/// The directories above a path, from the root (as the empty path) on.
+pub(crate) fn above(path: &[u8]) -> impl Iterator<Item = &[u8]> {
     (0..path.len()).filter(|&end| path[end] == b'/').map(|end| &path[..end])
 }
 

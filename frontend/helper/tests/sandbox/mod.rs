@@ -33,7 +33,7 @@ touch .factory/run && mount --bind "$HELPER" .factory/run
 mount -t tmpfs tmpfs dev && mkdir dev/shm && mount -t tmpfs tmpfs dev/shm
 touch dev/null && mount --bind /dev/null dev/null
 mkdir -p .factory/out && mount --bind ../evidence .factory/out
-mkdir -p .factory/lower && mount --bind ../lower .factory/lower
+mkdir -p .factory/lower && mount --bind "../${LOWER:-lower}" .factory/lower
 if [ -e ../ca.crt ]; then touch .factory/ca.crt && mount --bind ../ca.crt .factory/ca.crt; fi
 for dir in $ENGINE_DIRS; do mkdir -p "./$dir"; done
 for target in $CACHE_MOUNTS; do mkdir -p "./$target" && mount --bind ../cache "./$target"; done
@@ -83,6 +83,16 @@ pub(crate) fn sandbox() -> Option<Sandbox> {
     Some(Sandbox { dir, settings: Vec::new(), with_programs: true })
 }
 
+/// A sandbox without any program but the helper, which has to be one without a C library for that.
+pub(crate) fn bare_sandbox() -> Option<Sandbox> {
+    let is_static = !fs::read(helper()).unwrap().windows(10).any(|window| window == b"/ld-linux-");
+    if !is_static {
+        skipped("needs a static helper (set FACTORY_HELPER to one)");
+        return None;
+    }
+    Some(Sandbox { with_programs: false, ..sandbox()? })
+}
+
 fn can_mount_overlay(base: &str) -> bool {
     let Ok(dir) = tempfile::tempdir_in(base) else { return false };
     let script = "cd \"$0\" && mkdir l u w m && mount -t overlay o -o lowerdir=l,upperdir=u,workdir=w m";
@@ -112,14 +122,16 @@ impl Sandbox {
         self
     }
 
-    /// An image without any program.
-    pub(crate) fn without_programs(&mut self) -> &mut Self {
-        self.with_programs = false;
-        self
-    }
-
     pub(crate) fn lower(&self) -> PathBuf {
         self.dir.path().join("lower")
+    }
+
+    /// From here on the lower root that the helper sees is a copy, as with an engine that shares no files between snapshots.
+    pub(crate) fn copy_lower(&mut self) -> &mut Self {
+        self.age();
+        let status = Command::new("cp").args(["-a", "lower", "copy"]).current_dir(self.dir.path()).status();
+        assert!(status.unwrap().success());
+        self.set("LOWER", "copy")
     }
 
     /// What the step wrote, as the engine would find it.
@@ -135,6 +147,18 @@ impl Sandbox {
     /// The time of modification of what the step wrote.
     pub(crate) fn mtime(&self, path: &str) -> i64 {
         fs::symlink_metadata(self.upper(path)).unwrap_or_else(|err| panic!("{path}: {err}")).mtime()
+    }
+
+    /// Runs a shell script in the root and leaves times as they are, as file operations do.
+    pub(crate) fn change(&self, script: &str) -> &Self {
+        self.sh(r#"{"changes":false}"#, script).ok();
+        self
+    }
+
+    /// Runs another mode of the helper, which has its configuration in a variable.
+    pub(crate) fn mode(&mut self, mode: &str, variable: &'static str, config: &str) -> Step {
+        self.set("FACTORY_MODE", mode).set(variable, config);
+        self.run("", &[])
     }
 
     /// Runs a shell script under the wrapper.
@@ -204,6 +228,11 @@ impl Step {
     /// The changed paths.
     pub(crate) fn changed(&self) -> Vec<String> {
         strings(&self.changes()["entries"], |entry| &entry["path"])
+    }
+
+    /// The unchanged directories above what was changed, in a settled fragment's manifest.
+    pub(crate) fn parents(&self) -> Vec<String> {
+        strings(&self.changes()["parents"], |entry| &entry["path"])
     }
 
     pub(crate) fn deleted(&self) -> Vec<String> {
