@@ -19,7 +19,7 @@ pub(crate) const DEFAULT_EVIDENCE: &str = "/.factory/out";
 /// The certificate bundle unless the configuration says otherwise, if there is such a file.
 const DEFAULT_CA: &str = "/.factory/ca.crt";
 /// The end of the year 9999, in seconds.
-const LAST_EPOCH: u64 = 253_402_300_799;
+pub(crate) const LAST_EPOCH: u64 = 253_402_300_799;
 
 /// What the wrapper does besides running the command. `docs/step-wrapper.md` explains each member.
 #[derive(Debug, Deserialize)]

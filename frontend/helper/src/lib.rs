@@ -21,6 +21,7 @@ mod diagnose;
 mod environment;
 mod evidence;
 mod fault;
+mod join;
 mod mountinfo;
 mod nearest;
 mod owners;
@@ -77,6 +78,7 @@ fn dispatch(args: Vec<Vec<u8>>, mut env: Environment) -> Result<i32, Fault> {
         None | Some(b"step") => step::run(args, env),
         Some(b"account") => account::run(&env),
         Some(b"owners") => owners::run(&args),
+        Some(b"join") => join::run(&env),
         Some(b"probe") => probe::run(env),
         Some(b"settle") => settle::run(env),
         Some(b"databases") => settle::base::run(env),
@@ -84,7 +86,7 @@ fn dispatch(args: Vec<Vec<u8>>, mut env: Environment) -> Result<i32, Fault> {
         Some(b"nothing") => Ok(0),
         Some(other) => Err(Fault::own(format!(
             "{MODE_VARIABLE}: unknown mode \"{}\", expected one of \"step\", \"account\", \"owners\", \
-            \"probe\", \"settle\", \"databases\", \"nothing\"",
+            \"join\", \"probe\", \"settle\", \"databases\", \"nothing\"",
             other.escape_ascii()
         ))),
     }
