@@ -54,6 +54,10 @@ impl<'a> Merge<'a> {
                 continue;
             }
             now = self.reconcile(&Turn { path, side, now: now.as_ref(), before, after });
+            if now.is_none() {
+                // A conflict; what later sides did to the file would only be measured against nothing.
+                return;
+            }
         }
         if let Some(node) = now {
             self.merged.insert(path.to_vec(), node);

@@ -411,6 +411,14 @@ fn a_side_on_another_changes_what_that_one_wrote() {
 }
 
 #[test]
+fn a_conflict_is_reported_once() {
+    let passwd = |text: &str| tree(&[("/etc/passwd", file(text))]);
+    let sides = ["a:x:1:\n", "a:x:2:\n", "b:x:3:\n"].map(|text| side("s", &[], &passwd(""), &passwd(text)));
+    let conflicts = reconcile(&passwd(""), &sides).unwrap_err();
+    assert_eq!(conflicts.iter().map(|conflict| conflict.between).collect::<Vec<_>>(), [(0, 1)]);
+}
+
+#[test]
 fn owners_and_modes_are_merged_too() {
     let path = b"/etc/shadow".to_vec();
     let node = |mode, gid, text: &str| tree(&[("/etc/shadow", Node { mode, gid, ..file(text) })]);

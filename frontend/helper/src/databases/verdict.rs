@@ -75,9 +75,18 @@ fn report(merge: &mut Merge<'_>, merged: &[Item], fault: &Fault) {
     let own = describe(merged.iter().find(|item| item.key == fault.package));
     let others = alternatives(&fault.relation).map(|wanted| {
         let is_it = |item: &&Item| wanted.names(&item.key) && is_installed(&item.value);
-        match merged.iter().find(is_it) {
-            Some(item) => format!("{} is installed", describe(Some(item))),
-            None => format!("{} is not installed", wanted.name.escape_ascii()),
+        let provides = |item: &&Item| {
+            let provided = field(&item.value, "Provides").unwrap_or_default();
+            let mut provided = provided.split(|&byte| byte == b',').flat_map(alternatives);
+            item.key != fault.package
+                && is_installed(&item.value)
+                && provided.any(|offer| offer.name == wanted.name)
+        };
+        let wanted_name = wanted.name.escape_ascii();
+        match (merged.iter().find(is_it), merged.iter().find(provides)) {
+            (Some(item), _) => format!("{} is installed", describe(Some(item))),
+            (None, Some(item)) => format!("{} provides {wanted_name}", describe(Some(item))),
+            (None, None) => format!("{wanted_name} is not installed"),
         }
     });
     let others = others.collect::<Vec<_>>().join(", ");

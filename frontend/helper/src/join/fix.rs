@@ -48,6 +48,12 @@ impl<'a> Fix<'a> {
         fix
     }
 
+    /// Further paths that must not be there.
+    pub(super) fn delete(&mut self, paths: &[&'a [u8]]) {
+        self.deleted.extend(paths);
+        sort_once(&mut self.deleted);
+    }
+
     /// Writes both trees, which are empty; all times are the same.
     ///
     /// # Errors

@@ -130,6 +130,10 @@ impl Entry<'_> {
         self.path.as_bytes()
     }
 
+    pub(super) fn is_link_to(&self, target: &[u8]) -> bool {
+        self.kind == Kind::Symlink && self.content.as_bytes() == target
+    }
+
     pub(super) fn is_dir(&self) -> bool {
         matches!(self.kind, Kind::Dir | Kind::Unsaid)
     }

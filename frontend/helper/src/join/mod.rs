@@ -157,6 +157,8 @@ struct Join<'a> {
 struct Decision<'a> {
     shared: Tree,
     folders: Vec<&'a [u8]>,
+    /// Links that lead to nothing any more.
+    abandoned: Vec<&'a [u8]>,
 }
 
 /// The merge of shared files.
@@ -195,12 +197,30 @@ impl<'a> Join<'a> {
             Tree::new()
         });
         let folders = folders::taken_back(&records, labels.len(), &independent);
-        if conflicts.is_empty() { Ok(Decision { shared, folders }) } else { Err(conflicts) }
+        let abandoned = self.links(&databases::abandoned_links(&self.base, &self.sides, &shared));
+        if conflicts.is_empty() { Ok(Decision { shared, folders, abandoned }) } else { Err(conflicts) }
+    }
+
+    /// The paths of those of these links, with their targets, that the merged deltas have as they are.
+    fn links(&'a self, wanted: &[(Vec<u8>, Vec<u8>)]) -> Vec<&'a [u8]> {
+        let mut found = Vec::new();
+        for (path, target) in wanted {
+            let at = |manifest: &'a Manifest<'a>| {
+                let at = manifest.entries.binary_search_by(|entry| entry.path().cmp(path)).ok()?;
+                manifest.entries.get(at)
+            };
+            let last = self.manifests.iter().rev().find_map(at);
+            if let Some(entry) = last.filter(|entry| entry.is_link_to(target)) {
+                found.push(entry.path());
+            }
+        }
+        found
     }
 
     fn write(&self, decision: &Decision<'_>, seen: &Seen, epoch: u64) -> Result<(), Fault> {
         let time = sys::timespec(Nanos::from(epoch) * SECOND);
-        let fix = Fix::new(&self.base, &self.sides, &decision.shared, decision.folders.clone());
+        let mut fix = Fix::new(&self.base, &self.sides, &decision.shared, decision.folders.clone());
+        fix.delete(&decision.abandoned);
         let folders = Folders { manifests: &self.manifests, seen };
         fix.write(&folders, &Output { path: BEFORE, time }, &Output { path: AFTER, time })
     }

@@ -61,7 +61,7 @@ fn relations_that_only_the_merge_breaks_are_named() {
             &[],
             &["a 1 Provides: mta; Conflicts: mta"],
             &["b 1 Provides: mta"],
-            "a 1, from left 1, conflicts with \"mta\", but as right 1 has it mta is not installed",
+            "a 1, from left 1, conflicts with \"mta\", but as right 1 has it b 1 provides mta",
         ),
         (
             &[],
