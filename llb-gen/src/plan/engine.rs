@@ -8,7 +8,7 @@ use crate::diagnostic::{Diagnostic, Sink};
 use crate::llb::Cap;
 use crate::model::Product;
 use crate::request::Request;
-use crate::text::{Located, Place};
+use crate::text::Place;
 
 /// Something that not every engine can do.
 struct Need {
@@ -63,9 +63,8 @@ pub(super) fn judge_merge(product: &Product, fragments: &[usize], request: &Requ
         let fault = Diagnostic::error("engine-too-old", product.manifest.base.place(), message);
         sink.push(fault.expecting("BuildKit 0.10 or later with the containerd image store"));
     }
-    let apart =
-        fragments.iter().map(|index| &product.fragments[*index]).filter(|one| one.builds_on.is_some());
-    if let Some(place) = apart.flat_map(|one| one.builds_on.iter().flatten()).map(Located::place).next() {
+    if let Some(index) = fragments.iter().find(|index| !product.composition.is_link(**index)) {
+        let place = product.fragments[*index].name.place();
         let message = "this engine cannot merge: fragments are built one on the other, and a change runs all above it again";
         let warning = Diagnostic::warning("no-merge", place, message);
         sink.push(warning.help("BuildKit 0.10 or later with the containerd image store can"));
