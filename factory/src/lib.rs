@@ -5,6 +5,7 @@ pub mod cli;
 pub mod engine;
 pub mod exit;
 pub mod frontend_image;
+pub mod layers;
 mod process;
 pub mod progress;
 pub mod site_ca;

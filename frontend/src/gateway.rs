@@ -8,6 +8,7 @@ pub mod stdio;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
+use std::ops::Range;
 
 use bollard_buildkit_proto::pb;
 use llb_gen::llb::Resources;
@@ -180,6 +181,16 @@ pub trait Gateway {
         reference: &Ref,
         path: &str,
         limit: u64,
+    ) -> impl Future<Output = Result<Vec<u8>, Status>> {
+        self.read_range(reference, path, 0..limit)
+    }
+
+    /// As [`Gateway::read_file`], the bytes of a range, as far as the file has them.
+    fn read_range(
+        &self,
+        reference: &Ref,
+        path: &str,
+        range: Range<u64>,
     ) -> impl Future<Output = Result<Vec<u8>, Status>>;
 
     /// The direct children of a directory.

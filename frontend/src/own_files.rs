@@ -13,10 +13,10 @@ use llb_gen::draft::OwnFile;
 use crate::catalogue::Catalogue;
 use crate::folder::{Folder, Source};
 use crate::gateway::{FileKind, FileStat, Gateway, Ref};
-use crate::glob;
 use crate::options::Options;
 use crate::request::catalogue_hint;
 use crate::status::Status;
+use llb_gen::glob;
 
 /// How many links one path may go through, as in the Linux kernel.
 const MAX_LINKS: usize = 40;
@@ -56,7 +56,7 @@ pub async fn check<G: Gateway>(
 }
 
 /// What holds the files.
-enum Holder<'c> {
+pub(crate) enum Holder<'c> {
     /// A catalogue by itself, which the fragments were read from already.
     Catalogue(&'c Ref),
     /// The client's files that the build itself will transfer.
@@ -71,9 +71,18 @@ impl Holder<'_> {
             Self::Transfer(source) => source.vertex(),
         }
     }
+
+    /// The filesystem that they are in; nothing for an empty one.
+    pub(crate) async fn reference(&self, gateway: &impl Gateway) -> Result<Option<Ref>, Status> {
+        match self {
+            Self::Catalogue(reference) => Ok(Some((*reference).clone())),
+            Self::Transfer(source) => source.solve(gateway).await,
+        }
+    }
 }
 
-fn holder<'c>(
+/// What holds the files that a definition takes from the catalogue; nothing where it takes none.
+pub(crate) fn holder<'c>(
     options: &Options,
     catalogue: &'c Catalogue,
     definition: &pb::Definition,
@@ -91,11 +100,7 @@ async fn check_holder<G: Gateway>(
     holder: &Holder<'_>,
     files: &[&OwnFile],
 ) -> Result<Vec<Diagnostic>, Status> {
-    let solved = match holder {
-        Holder::Catalogue(reference) => Some((*reference).clone()),
-        Holder::Transfer(source) => source.solve(gateway).await?,
-    };
-    let Some(reference) = solved else { return Ok(Vec::new()) };
+    let Some(reference) = holder.reference(gateway).await? else { return Ok(Vec::new()) };
     let mut folders = Folders { gateway, reference: &reference, known: BTreeMap::new() };
     folders.list(files.iter().flat_map(|file| parents(file)).collect()).await?;
     let mut found = Vec::new();

@@ -65,7 +65,7 @@ pub async fn plan<G: Gateway>(
 }
 
 /// A fault with a place is shown there.
-fn not_lowered(error: &LowerError) -> Failure {
+pub(crate) fn not_lowered(error: &LowerError) -> Failure {
     let text = error.to_string();
     match error.place() {
         None => Failure::Refused(text),

@@ -22,7 +22,7 @@ use crate::request::Common;
 use crate::result::{self, PlatformResult, Shape};
 use crate::status::Status;
 use crate::subrequest::{self, Answer, Subrequest};
-use crate::{own_files, planning, platforms, warnings};
+use crate::{explaining, own_files, planning, platforms, warnings};
 
 /// What BuildKit gave the process besides the connection.
 #[derive(Debug, Default)]
@@ -47,7 +47,9 @@ async fn answer(gateway: &impl Gateway, surroundings: Surroundings) -> Result<Bu
     let own_image = surroundings.own_image.as_deref().map(own_image).transpose()?;
     match options.request.as_deref().map(Subrequest::from_id).transpose()? {
         None => build(gateway, &options, own_image.as_ref()).await,
-        Some(asked) => subrequest(gateway, &options, asked).await.map(Answer::into_result),
+        Some(asked) => {
+            subrequest(gateway, &options, asked, own_image.as_ref()).await.map(Answer::into_result)
+        }
     }
 }
 
@@ -183,6 +185,7 @@ async fn subrequest<G: Gateway>(
     gateway: &G,
     options: &Options,
     asked: Subrequest,
+    own_image: Option<&State>,
 ) -> Result<Answer, Failure> {
     match asked {
         Subrequest::Describe => Ok(subrequest::describe()),
@@ -192,7 +195,21 @@ async fn subrequest<G: Gateway>(
             Ok(subrequest::targets(&loaded.product))
         }
         Subrequest::Outline => outline(gateway, options).await,
+        Subrequest::Explain => explain(gateway, options, own_image).await,
     }
+}
+
+/// Walks as far as a build does, and reads the files besides. Images are looked up: what they are is an input.
+async fn explain<G: Gateway>(
+    gateway: &G,
+    options: &Options,
+    own_image: Option<&State>,
+) -> Result<Answer, Failure> {
+    let mut loaded = load(gateway, options, Ahead::Base).await?;
+    let contexts = contexts(gateway, options, &mut loaded).await?;
+    let requests = requests(&loaded, options, &contexts, own_image);
+    let explained = explaining::explain(gateway, options, &mut loaded, &requests, &contexts).await?;
+    Ok(subrequest::explain(&explained))
 }
 
 async fn outline<G: Gateway>(gateway: &G, options: &Options) -> Result<Answer, Failure> {

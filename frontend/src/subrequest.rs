@@ -1,7 +1,8 @@
 //! Questions that a client asks instead of a build (`docker buildx build --call=…`), in the shapes that BuildKit's
-//! `frontend/subrequests` defines: JSON for programs, text for people.
+//! `frontend/subrequests` defines: JSON for programs, text for people. `explain` is our own.
 
 mod describe;
+mod explain;
 mod lint;
 mod outline;
 mod sources;
@@ -14,6 +15,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 pub use describe::describe;
+pub use explain::{Explained, Previous, explain};
 pub use lint::lint;
 pub use outline::outline;
 pub use targets::targets;
@@ -32,11 +34,13 @@ pub enum Subrequest {
     Outline,
     /// What is wrong or doubtful.
     Lint,
+    /// What would be built again, and why.
+    Explain,
 }
 
 impl Subrequest {
     /// All of them, in the order in which they are described.
-    pub const ALL: [Self; 4] = [Self::Outline, Self::Targets, Self::Lint, Self::Describe];
+    pub const ALL: [Self; 5] = [Self::Outline, Self::Targets, Self::Lint, Self::Explain, Self::Describe];
 
     /// The id that the client sends.
     pub fn id(self) -> &'static str {
@@ -45,6 +49,7 @@ impl Subrequest {
             Self::Targets => "frontend.targets",
             Self::Outline => "frontend.outline",
             Self::Lint => "frontend.lint",
+            Self::Explain => "frontend.explain",
         }
     }
 

@@ -538,7 +538,7 @@ mod subrequests {
         let gateway = product();
         let result = build(&gateway, &[("requestid", "frontend.subrequests.describe")]);
         assert_eq!(gateway.levels(), [["Return"]]);
-        assert_eq!(metadata(&result, "result.json").as_array().unwrap().len(), 4);
+        assert_eq!(metadata(&result, "result.json").as_array().unwrap().len(), 5);
     }
 
     #[test]
@@ -587,6 +587,140 @@ mod subrequests {
         let result = build(&gateway, &[("requestid", "frontend.lint")]);
         assert_eq!(result.metadata["result.statuscode"], b"0", "{}", metadata(&result, "result.json"));
         assert!(gateway.matching("Resolve").is_empty());
+    }
+
+    const EXPLAIN: (&str, &str) = ("requestid", "frontend.explain");
+    const KEPT: &str = ".factory/inputs/app/linux-amd64.json";
+
+    /// The inputs that an answer lists for the platform at `at`, as `factory build` keeps them.
+    fn kept(json: &serde_json::Value, at: usize) -> Vec<u8> {
+        let platform = &json["platforms"][at];
+        let fragments: Vec<_> =
+            platform["fragments"].as_array().unwrap().iter().map(|one| one["inputs"].clone()).collect();
+        let kept = serde_json::json!({
+            "schema_version": 1, "product": platform["product"], "platform": platform["platform"],
+            "base": platform["base"], "epoch": null, "frontend": null, "fragments": fragments,
+        });
+        serde_json::to_vec(&kept).unwrap()
+    }
+
+    fn text_of(result: &BuildResult) -> String {
+        String::from_utf8(result.metadata["result.txt"].clone()).unwrap()
+    }
+
+    #[test]
+    fn explain_lists_the_inputs_of_every_fragment() {
+        let gateway = product();
+        let result = build(&gateway, &[EXPLAIN, ("build-arg:PORT", "81")]);
+        assert!(final_solves(&gateway).is_empty(), "nothing is built: {:?}", gateway.levels());
+        assert!(result.metadata["result.json"].starts_with(b"{"));
+        let json = metadata(&result, "result.json");
+        let [platform] = &json["platforms"].as_array().unwrap()[..] else { panic!("{json}") };
+        assert_eq!(platform["base"]["digest"], DIGEST);
+        assert_eq!(platform["layer_limit"], 127);
+        assert_eq!(platform["layers"], 4, "one each step");
+        assert_eq!(platform["compared"], false);
+        let web = &platform["fragments"][1];
+        assert_eq!((&web["steps"], &web["fate"], &web["beside"]), (&3.into(), &"new".into(), &false.into()));
+        assert_eq!(web["inputs"]["built_on"], serde_json::json!(["core"]));
+        assert_eq!(web["inputs"]["arguments"], serde_json::json!({"PORT": "81"}));
+        let app = llb_gen::llb::OpDigest::of(b"print('x')").to_string();
+        assert_eq!(web["inputs"]["files"], serde_json::json!({"app.py": app}));
+        assert_eq!(web["inputs"]["elsewhere"], serde_json::json!(["context"]));
+        let text = text_of(&result);
+        assert!(text.contains("nothing was built here before"), "{text}");
+        assert!(text.contains("argument     PORT=81"), "{text}");
+        assert!(!text.contains("token"), "secrets are no inputs: {text}");
+    }
+
+    #[test]
+    fn explain_says_why_a_fragment_would_be_built_again() {
+        let mut gateway = product();
+        let before = build(&gateway, &[EXPLAIN]);
+        gateway.file("context", KEPT, kept(&metadata(&before, "result.json"), 0));
+        let same = build(&gateway, &[EXPLAIN]);
+        let fates = |result: &BuildResult| {
+            let json = metadata(result, "result.json");
+            let fragments = json["platforms"][0]["fragments"].as_array().unwrap().clone();
+            let texts = |one: &serde_json::Value| {
+                let reasons = one["reasons"].as_array().unwrap().iter();
+                let reasons: Vec<_> = reasons.map(|one| one["text"].as_str().unwrap().to_owned()).collect();
+                format!("{}: {}", one["fate"].as_str().unwrap(), reasons.join("; "))
+            };
+            fragments.iter().map(texts).collect::<Vec<_>>()
+        };
+        assert_eq!(fates(&same), ["reused: ", "reused: "]);
+        gateway.file("context", "fragments/web/1.0.0/app.py", "print('y')");
+        let changed = build(&gateway, &[EXPLAIN, ("build-arg:PORT", "81")]);
+        let both = "rebuilt: its file app.py changed; the argument PORT changed from 80 to 81";
+        assert_eq!(fates(&changed), ["reused: ", both]);
+        assert!(text_of(&changed).contains("rebuilt because its file app.py changed; the argument PORT"));
+        let no_cache = build(&gateway, &[EXPLAIN, ("no-cache", "core")]);
+        assert_eq!(
+            fates(&no_cache),
+            ["rebuilt: no cache is wanted", "rebuilt: its file app.py changed; core below it changed"]
+        );
+    }
+
+    #[test]
+    fn inputs_that_cannot_be_read_are_told_and_no_failure() {
+        let mut gateway = product();
+        gateway.file("context", KEPT, r#"{"schema_version": 9}"#);
+        let text = text_of(&build(&gateway, &[EXPLAIN]));
+        assert!(text.contains("its version is 9, not 1"), "{text}");
+        gateway.file("context", KEPT, "{");
+        let text = text_of(&build(&gateway, &[EXPLAIN]));
+        assert!(text.contains("it is no list of inputs"), "{text}");
+    }
+
+    #[test]
+    fn explain_looks_into_folders_through_wildcards_and_links() {
+        let mut gateway = product();
+        let web = r#"{"name": "web", "version": "1.0.0", "steps": [
+            {"copy": {"src": ["app", "*.txt", "current"], "dest": "/app/"}}]}"#;
+        gateway.file("context", "fragments/web/1.0.0/fragment.json", web);
+        gateway.file("context", "fragments/web/1.0.0/app/lib/x.py", "x");
+        gateway.file("context", "fragments/web/1.0.0/notes.txt", "n");
+        gateway.file("context", "fragments/web/1.0.0/other.md", "o");
+        gateway.node("context", "fragments/web/1.0.0/current", Node::Link("notes.txt".into()));
+        let json =
+            metadata(&build(&gateway, &[EXPLAIN, ("platform", "linux/arm64,linux/amd64")]), "result.json");
+        for platform in 0..2 {
+            let files =
+                json["platforms"][platform]["fragments"][1]["inputs"]["files"].as_object().unwrap().clone();
+            assert_eq!(files.keys().collect::<Vec<_>>(), ["app/lib/x.py", "current", "notes.txt"]);
+            assert_eq!(files["current"], "link:notes.txt");
+        }
+        assert_eq!(json["platforms"][0]["platform"], "linux/arm64");
+    }
+
+    #[test]
+    fn large_files_are_hashed_in_pieces_and_the_rest_is_compared_by_size() {
+        let mut gateway = product();
+        let web =
+            r#"{"name": "web", "version": "1.0.0", "steps": [{"copy": {"src": "*.bin", "dest": "/"}}]}"#;
+        gateway.file("context", "fragments/web/1.0.0/fragment.json", web);
+        let large = vec![7; 9 << 20];
+        gateway.file("context", "fragments/web/1.0.0/a.bin", large.clone());
+        gateway.file("context", "fragments/web/1.0.0/b.bin", vec![0; 60 << 20]);
+        let result = build(&gateway, &[EXPLAIN]);
+        let files =
+            metadata(&result, "result.json")["platforms"][0]["fragments"][1]["inputs"]["files"].clone();
+        assert_eq!(files["a.bin"], llb_gen::llb::OpDigest::of(&large).to_string());
+        assert_eq!(files["b.bin"], format!("size:{}", 60 << 20));
+        assert!(text_of(&result).contains("b.bin of 62914560 bytes, compared by its size alone"));
+    }
+
+    #[test]
+    fn explain_knows_fragments_that_stand_beside_others() {
+        let mut gateway = product();
+        let web = r#"{"name": "web", "version": "1.0.0", "builds_on": [], "steps": [{"run": "x"}]}"#;
+        gateway.file("context", "fragments/web/1.0.0/fragment.json", web);
+        let result = build(&gateway, &[EXPLAIN]);
+        let json = metadata(&result, "result.json");
+        assert_eq!(json["platforms"][0]["fragments"][1]["beside"], true);
+        assert!(text_of(&result).contains("the base alone, beside the others"));
+        assert_eq!(json["platforms"][0]["fragments"][0]["beside"], false);
     }
 
     #[test]

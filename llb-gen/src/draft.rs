@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::diagnostic::{Diagnostic, Diagnostics, Sink, Warnings};
 use crate::model::step::{Action, AptKey, Command, MountSource, Origin, Step};
 use crate::model::{Arguments, Base, ImageRef, Platform, Product, Scope, Stage, StageBase, Value};
+use crate::plan::pip::required_files;
 use crate::request::Request;
 use crate::target::Target;
 use crate::text::Place;
@@ -41,7 +42,17 @@ pub struct Draft<'a> {
     base_place: Place,
     lookups: BTreeMap<ImageLookup, Place>,
     own_files: Vec<OwnFile>,
+    pub(crate) own_paths: OwnPaths,
     warnings: Warnings,
+}
+
+/// What the steps that run take out of their fragments' folders.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct OwnPaths {
+    /// By folder, the paths, perhaps with wildcards.
+    pub(crate) known: BTreeMap<String, BTreeSet<String>>,
+    /// Folders out of which a step takes something whose path is not known before the environment is.
+    pub(crate) unknown: BTreeSet<String>,
 }
 
 impl<'a> Draft<'a> {
@@ -63,7 +74,13 @@ impl<'a> Draft<'a> {
             }
         };
         let base = sink.ok(product.manifest.base.get(arguments.manifest()));
-        let mut survey = Survey { request, lookups: BTreeMap::new(), own_files: Vec::new(), sink: &mut sink };
+        let mut survey = Survey {
+            request,
+            lookups: BTreeMap::new(),
+            own_files: Vec::new(),
+            own_paths: OwnPaths::default(),
+            sink: &mut sink,
+        };
         if let Some(Base::Image(reference)) = &base {
             survey.look_up(reference, product.manifest.base.place());
         }
@@ -73,7 +90,7 @@ impl<'a> Draft<'a> {
         if let Some(target) = &target {
             survey.fragments(product, &arguments, target);
         }
-        let Survey { lookups, own_files, .. } = survey;
+        let Survey { lookups, own_files, own_paths, .. } = survey;
         let base_place = product.manifest.base.place().clone();
         let draft = base.zip(target).map(|(base, target)| Self {
             product,
@@ -84,6 +101,7 @@ impl<'a> Draft<'a> {
             base_place,
             lookups,
             own_files,
+            own_paths,
             warnings,
         });
         sink.finish(draft).map(|(draft, _)| draft)
@@ -125,11 +143,63 @@ impl<'a> Draft<'a> {
         &self.own_files
     }
 
+    /// What the steps take out of their fragments' folders, by folder: paths, perhaps with wildcards, of exactly the files that
+    /// the build transfers. Other than [`Draft::own_files`] these are what a copy includes, not what it begins at.
+    #[must_use]
+    pub fn own_paths(&self) -> &BTreeMap<String, BTreeSet<String>> {
+        &self.own_paths.known
+    }
+
     /// What is worth saying without stopping the build.
     #[must_use]
     pub fn warnings(&self) -> &Warnings {
         &self.warnings
     }
+}
+
+/// The paths that a step takes out of its fragment's folder.
+fn own_paths(action: &Action, scope: &Scope) -> Result<Vec<String>, Diagnostic> {
+    let mut paths = Vec::new();
+    match action {
+        Action::Copy(copy) if copy.from.get(scope)? == Origin::Fragment => {
+            let include: Vec<String> = copy.include.get(scope)?.iter().map(ToString::to_string).collect();
+            for src in copy.src.get(scope)? {
+                paths.extend(included(src.as_str(), &include));
+            }
+        }
+        Action::Run(run) => {
+            if let Command::Script { script, .. } = run.command.get(scope)? {
+                paths.push(script.get(scope)?.to_string());
+            }
+            for mount in &run.mounts {
+                if let MountSource::Bind { from, source, .. } = &mount.source
+                    && from.get(scope)? == Origin::Fragment
+                {
+                    let source = source.as_ref().map(|source| source.get(scope)).transpose()?;
+                    paths.push(source.map_or_else(|| ".".to_owned(), |source| source.as_str().to_owned()));
+                }
+            }
+        }
+        Action::Pip(pip) => paths.extend(required_files(pip, scope)?),
+        Action::Apt(apt) => {
+            for source in &apt.sources {
+                if let AptKey::File(key) = &source.key {
+                    paths.push(key.get(scope)?.to_string());
+                }
+            }
+        }
+        _ => {}
+    }
+    Ok(paths)
+}
+
+/// A path of a copy, or what is included of it, as the transfer has it.
+fn included(src: &str, include: &[String]) -> Vec<String> {
+    let simple = |pattern: &String| !pattern.contains("**") && !pattern.starts_with('!');
+    if include.is_empty() || src.contains(['*', '?', '[']) || !include.iter().all(simple) {
+        return vec![src.to_owned()];
+    }
+    include.iter().map(|pattern| format!("{}/{pattern}", src.trim_end_matches('/'))).collect()
 }
 
 fn check_platform(product: &Product, platform: &Platform) -> Result<(), Diagnostic> {
@@ -149,6 +219,7 @@ struct Survey<'s> {
     request: &'s Request,
     lookups: BTreeMap<ImageLookup, Place>,
     own_files: Vec<OwnFile>,
+    own_paths: OwnPaths,
     sink: &'s mut Sink,
 }
 
@@ -190,6 +261,12 @@ impl Survey<'_> {
         for step in steps.iter().filter(|step| step.when.holds(scope)) {
             self.origins(step, scope, stages);
             self.files(step, folder, scope);
+            match own_paths(&step.action, scope) {
+                Ok(paths) if paths.is_empty() => {}
+                Ok(paths) => self.own_paths.known.entry(folder.to_owned()).or_default().extend(paths),
+                // What is wrong with a path is told when it is planned.
+                Err(_) => self.own_paths.unknown.extend([folder.to_owned()]),
+            }
         }
     }
 

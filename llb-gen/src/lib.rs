@@ -6,6 +6,8 @@
 pub mod check;
 pub mod diagnostic;
 pub mod draft;
+pub mod explain;
+pub mod glob;
 pub mod image;
 pub mod llb;
 pub mod lower;

@@ -3,6 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use llb_gen::request::NoCache;
+
+use super::inputs::Asked;
 use super::manifest::Product;
 use super::names::names;
 use crate::exit::Result;
@@ -66,15 +69,59 @@ impl BuildRequest {
         names(&product.document, platforms, &self.build_args())
     }
 
-    /// The arguments among the options: names of the product may depend on them.
+    /// The arguments among the options: names of the product may depend on them. One without a value is the variable of that
+    /// name, as buildx takes it.
     fn build_args(&self) -> BTreeMap<String, String> {
+        let pair = |given: &str| match given.split_once('=') {
+            Some((name, value)) => Some((name.to_owned(), value.to_owned())),
+            None => Some((given.to_owned(), std::env::var(given).ok()?)),
+        };
+        self.values("--build-arg").filter_map(pair).collect()
+    }
+
+    /// The values of an option, in one word with it or in the next.
+    fn values<'s>(&'s self, option: &'static str) -> impl Iterator<Item = &'s str> {
         let after = self.options.iter().zip(self.options.iter().skip(1));
-        let separate = after.filter(|(option, _)| *option == "--build-arg").map(|(_, value)| value.as_str());
-        let joined = self.options.iter().filter_map(|option| option.strip_prefix("--build-arg="));
-        let pairs = separate.chain(joined).filter_map(|pair| pair.split_once('='));
-        pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+        let separate = after.filter(move |(word, _)| *word == option).map(|(_, value)| value.as_str());
+        let joined = self.options.iter().filter_map(move |word| word.strip_prefix(option)?.strip_prefix('='));
+        separate.chain(joined)
+    }
+
+    /// What decides what is built, where that is a whole product of the project's own catalogue: not a target of it, and no
+    /// question about it.
+    pub(crate) fn asked(&self) -> Option<Asked> {
+        const OTHER: [&str; 4] = ["--target", "--call", "--check", "--print"];
+        let is = |word: &str, option: &str| {
+            word.strip_prefix(option).is_some_and(|rest| rest.is_empty() || rest.starts_with('='))
+        };
+        let other = self.options.iter().any(|word| OTHER.iter().any(|option| is(word, option)));
+        let catalogue = self.values("--build-context").any(|context| context.starts_with("fragments="));
+        if other || catalogue {
+            return None;
+        }
+        let build_args = self.build_args();
+        let epoch = || build_args.get(EPOCH).cloned().or_else(|| std::env::var(EPOCH).ok());
+        Some(Asked {
+            platforms: self.platforms.clone(),
+            no_cache: self.no_cache(),
+            epoch: epoch().and_then(|seconds| seconds.parse().ok()),
+            build_args,
+        })
+    }
+
+    fn no_cache(&self) -> NoCache {
+        let names = self.values("--no-cache-filter").flat_map(|names| names.split(','));
+        let names: Vec<String> = names.map(str::to_owned).collect();
+        match self.options.iter().any(|word| word == "--no-cache" || word == "--no-cache=true") {
+            true => NoCache::Everything,
+            false if names.is_empty() => NoCache::Nothing,
+            false => NoCache::Of(names),
+        }
     }
 }
+
+/// buildx hands this variable on as a build argument by itself.
+const EPOCH: &str = "SOURCE_DATE_EPOCH";
 
 /// A command as one line for a POSIX shell, with the variables it needs in front as comments.
 #[must_use]
@@ -144,6 +191,23 @@ mod tests {
         assert_eq!(line(&named), "buildx build --file manifests/a.json --tag x:1 .");
         let local = BuildRequest { no_names: true, ..BuildRequest::default() };
         assert_eq!(line(&local), "buildx build --file manifests/a.json .");
+    }
+
+    #[test]
+    fn what_decides_what_is_built_is_read_from_the_options() {
+        let with = |options: &[&str]| {
+            let options = options.iter().map(|one| (*one).to_owned()).collect();
+            BuildRequest { options, ..BuildRequest::default() }.asked()
+        };
+        let asked = with(&["--build-arg=A=b", "--build-arg", "SOURCE_DATE_EPOCH=7", "--no-cache-filter=a,b"])
+            .unwrap();
+        assert_eq!((asked.build_args["A"].as_str(), asked.epoch), ("b", Some(7)));
+        assert_eq!(asked.no_cache, NoCache::Of(vec!["a".into(), "b".into()]));
+        assert_eq!(with(&["--no-cache"]).unwrap().no_cache, NoCache::Everything);
+        for other in ["--target=x", "--call", "--call=targets", "--check", "--build-context=fragments=x"] {
+            assert_eq!(with(&[other]), None, "{other}");
+        }
+        assert!(with(&["--build-context=files=x"]).is_some());
     }
 
     #[test]

@@ -61,11 +61,11 @@ impl Product {
     }
 
     /// Checks the manifest with the template and the fragments that it selects, as the frontend will: what is wrong is
-    /// said before anything is started.
+    /// said before anything is started. Gives the whole of it.
     ///
     /// # Errors
     /// Every fault of every file.
-    pub fn check(&self) -> Result<()> {
+    pub fn check(&self) -> Result<model::Product> {
         let file = &self.document.file;
         let raw = RawManifest::parse(file).map_err(|faults| refused(&faults))?;
         let mut files = BTreeMap::new();
@@ -79,7 +79,8 @@ impl Product {
             };
             files.insert(entry.path, state);
         }
-        model::Product::check(raw, &files).map(drop).map_err(|faults| refused(&faults))
+        let checked = model::Product::check(raw, &files).map_err(|faults| refused(&faults));
+        checked.map(|(product, _)| product)
     }
 }
 

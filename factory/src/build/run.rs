@@ -11,11 +11,15 @@ use rustix::process::{Pid, Signal, kill_process};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use super::command::BuildRequest;
+use super::fates;
+use super::inputs::{self, PlatformInputs};
+use super::log::BuildLog;
 use super::manifest::Product;
 use super::summary::{self, ImageSummary, Metadata, Summary};
 use crate::engine::{Engine, EngineHandle, EngineSpec};
 use crate::exit::{Error, Result};
 use crate::frontend_image::{self, DEV_IMAGE, Platform};
+use crate::layers::{Document, Layer, with_history};
 use crate::process::{capture, spawn};
 use crate::progress::Progress;
 
@@ -43,12 +47,23 @@ pub fn run(
     let native = native_platform(&handle)?;
     let mut command = handle.docker();
     command.args(request.words(product, &native)?).current_dir(&product.root);
+    // Before the build: what is edited while it runs belongs to the next one.
+    let inputs = gathered(product, &request, &native);
     let started = Instant::now();
     run_buildx(command)?;
     let wall = started.elapsed();
     let platform = request.platforms.first().unwrap_or(&native);
-    let summary = read_summary(&handle, &product.root.join(metadata), platform)?;
-    Ok(Summary { wall, ..summary })
+    let mut summary = read_summary(&handle, &product.root.join(metadata), platform, inputs)?;
+    summary.wall = wall;
+    Ok(summary)
+}
+
+/// The inputs of every platform; none where something else than a whole product is built. What is wrong with them is the
+/// build's to tell.
+fn gathered(product: &Product, request: &BuildRequest, native: &str) -> Vec<PlatformInputs> {
+    let Some(asked) = request.asked() else { return Vec::new() };
+    let checked = product.check();
+    checked.and_then(|checked| inputs::gather(&checked, &product.root, &asked, native)).unwrap_or_default()
 }
 
 /// The platform that the engine builds for by itself.
@@ -123,19 +138,53 @@ fn wait(child: &mut Child, signals: &Signals) -> Result<ExitStatus> {
     }
 }
 
-/// Reads what buildx and the engine have written down. `platform` is what a record means that names none.
-fn read_summary(handle: &EngineHandle, metadata: &Path, platform: &str) -> Result<Summary> {
+/// Reads what buildx and the engine have written down, and keeps the inputs for the next build. `platform` is what a record
+/// means that names none.
+fn read_summary(
+    handle: &EngineHandle,
+    metadata: &Path,
+    platform: &str,
+    inputs: Vec<PlatformInputs>,
+) -> Result<Summary> {
     let metadata = Metadata::parse(&fs::read_to_string(metadata).unwrap_or_default());
     let mut summary = Summary { names: metadata.names, digest: metadata.digest, ..Summary::default() };
+    let log = match &metadata.record {
+        Some(record) => BuildLog::parse(&history(handle, &["logs", "--progress", "rawjson", record])?),
+        None => BuildLog::default(),
+    };
+    explain(&mut summary, inputs, &log);
     let Some(record) = metadata.record else { return Ok(summary) };
-    summary.steps = summary::steps(&history(handle, &["logs", "--progress", "rawjson", &record])?);
+    summary.steps = log.steps();
     let images = summary::image_manifests(&history(handle, &["inspect", "--format", "json", &record])?);
     for (named, digest) in images {
-        let layers = summary::layers(&history(handle, &["inspect", "attachment", &record, &digest])?);
+        let layers = layers(handle, &record, &digest)?;
         let platform = if named.is_empty() { platform.to_owned() } else { named };
         summary.images.push(ImageSummary { platform, digest, layers });
     }
     Ok(summary)
+}
+
+/// Says what became of each fragment, and keeps its inputs.
+fn explain(summary: &mut Summary, inputs: Vec<PlatformInputs>, log: &BuildLog) {
+    let several = inputs.len() > 1;
+    for mut platform in inputs {
+        platform.learn(log, several);
+        if !log.is_empty() {
+            summary.fragments.extend(fates::outcomes(&platform, log, several));
+        }
+        if let Err(error) = platform.keep() {
+            let file = platform.file.display();
+            let lost = "the next build cannot say why something runs again";
+            summary.notes.push(format!("{file} cannot be written, so that {lost}: {error}"));
+        }
+    }
+}
+
+/// The layers of an image, with what made them: the record keeps the image's config beside its manifest.
+fn layers(handle: &EngineHandle, record: &str, manifest: &str) -> Result<Vec<Layer>> {
+    let document = Document::parse(&history(handle, &["inspect", "attachment", record, manifest])?);
+    let Ok(Document::Manifest { config, layers }) = document else { return Ok(Vec::new()) };
+    Ok(with_history(layers, &history(handle, &["inspect", "attachment", record, &config])?))
 }
 
 /// What `docker buildx history …` prints. Nothing when it fails: an engine without records, or one that an older buildx

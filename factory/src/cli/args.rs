@@ -4,8 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::build::CompressionKind;
 use crate::engine::{EngineName, EngineSpec, Suite};
 use crate::frontend_image::Platform;
+use crate::layers::Source;
 
 /// A factory for container images.
 #[derive(Debug, Parser)]
@@ -25,6 +27,27 @@ pub(crate) enum Action {
     /// The frontend's own image
     #[command(subcommand)]
     Frontend(FrontendAction),
+    /// Layers of an image, or which of them two images share
+    Layers(Box<Layers>),
+}
+
+/// An image is named as docker names it, or `oci:PATH` (an OCI layout, folder or tar), `docker:NAME` (the engine's own),
+/// `registry:NAME`.
+#[derive(Debug, Args)]
+pub(crate) struct Layers {
+    /// An image
+    pub(crate) image: Source,
+    /// Another one, to be compared with it
+    pub(crate) other: Option<Source>,
+    /// Which of a multi-platform image is meant; the machine's own platform by default
+    #[arg(long)]
+    pub(crate) platform: Option<llb_gen::model::Platform>,
+    /// For programs
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Name of the engine of ours to ask
+    #[arg(long, default_value_t, value_name = "NAME")]
+    pub(crate) engine: EngineName,
 }
 
 #[derive(Debug, Subcommand)]
@@ -98,6 +121,15 @@ pub(crate) struct Build {
     /// Write buildx's metadata there
     #[arg(long, value_name = "FILE")]
     pub(crate) metadata_file: Option<PathBuf>,
+    /// How layers are compressed: gzip, zstd, estargz, uncompressed
+    #[arg(long, value_name = "KIND")]
+    pub(crate) compression: Option<CompressionKind>,
+    /// How hard: 0 to 9, zstd 0 to 22
+    #[arg(long, value_name = "LEVEL", requires = "compression")]
+    pub(crate) compression_level: Option<u8>,
+    /// Compress layers that are there already anew, the base's too
+    #[arg(long, requires = "compression")]
+    pub(crate) force_compression: bool,
     /// A cache to read
     #[arg(long, value_name = "SPEC")]
     pub(crate) cache_from: Vec<String>,

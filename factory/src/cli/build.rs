@@ -2,7 +2,7 @@
 
 use super::answer;
 use super::args::Build;
-use crate::build::{self, BuildRequest, Product, shell_line};
+use crate::build::{self, BuildRequest, Compression, Product, shell_line};
 use crate::engine::{Engine, EngineSpec};
 use crate::exit::{Error, Result};
 use crate::frontend_image::{DEV_IMAGE, Platform};
@@ -15,7 +15,7 @@ pub(crate) fn run(arguments: Build) -> Result<()> {
     let name = arguments.engine.clone();
     let spec = EngineSpec { managed_only: !name.is_default(), name, ..EngineSpec::from_environment() };
     let print = arguments.print;
-    let request = request(arguments, &here);
+    let request = request(arguments, &here)?;
     // Faults of the tags are found before anything starts.
     let words = request.words(&product, Platform::host().as_str())?;
     // With another catalogue the fragments are not ours to look at.
@@ -28,6 +28,7 @@ pub(crate) fn run(arguments: Build) -> Result<()> {
     let mut progress = for_terminal();
     let summary = build::run(&product, &request, &spec, progress.as_mut())?;
     drop(progress);
+    summary.notes.iter().for_each(|note| eprintln!("factory: {note}"));
     answer(&summary.text());
     Ok(())
 }
@@ -51,10 +52,16 @@ fn print_command(
     Ok(())
 }
 
-fn request(arguments: Build, here: &std::path::Path) -> BuildRequest {
+fn request(mut arguments: Build, here: &std::path::Path) -> Result<BuildRequest> {
     let own_ca = arguments.secret.iter().any(|s| is_site_ca(s));
-    BuildRequest {
-        no_names: arguments.tag.is_empty() && makes_no_product(&arguments),
+    let no_names = arguments.tag.is_empty() && makes_no_product(&arguments);
+    if let Some(kind) = arguments.compression {
+        let level = arguments.compression_level;
+        let compression = Compression::new(kind, level, arguments.force_compression)?;
+        arguments.output = compression.outputs(&arguments.output)?;
+    }
+    Ok(BuildRequest {
+        no_names,
         options: options(&arguments),
         frontend: arguments.frontend,
         image_names: arguments.tag,
@@ -62,7 +69,7 @@ fn request(arguments: Build, here: &std::path::Path) -> BuildRequest {
         site_ca: site_ca::named_by_environment().filter(|_| !own_ca),
         // buildx runs in the project's root, the user may stand elsewhere.
         metadata_file: arguments.metadata_file.map(|file| here.join(file)),
-    }
+    })
 }
 
 fn is_site_ca(secret: &str) -> bool {
@@ -164,9 +171,21 @@ mod tests {
             (&["a", "--target", "fragment/core"], false),
             (&["a", "--target", "fragment/core", "-t", "x"], true),
         ] {
-            let request = request(parse(words), std::path::Path::new("/"));
+            let request = request(parse(words), std::path::Path::new("/")).unwrap();
             assert_eq!(!request.no_names, named, "{words:?}");
         }
+    }
+
+    #[test]
+    fn a_compression_goes_into_the_outputs_and_leaves_the_names() {
+        let of = |words: &[&str]| request(parse(words), std::path::Path::new("/"));
+        let plain = of(&["a", "--compression", "zstd", "--push"]).unwrap();
+        let zstd = "--output=type=image,compression=zstd,oci-mediatypes=true";
+        assert_eq!((&plain.options[..], plain.no_names), (&[zstd.to_owned(), "--push".into()][..], false));
+        let fault = of(&["a", "--compression=gzip", "-o", "type=local,dest=out"]).unwrap_err();
+        assert_eq!(fault.exit(), crate::exit::Exit::Usage);
+        let alone = Arguments::try_parse_from(["factory", "build", "a", "--compression-level", "3"]);
+        assert!(alone.is_err(), "a level of nothing");
     }
 
     #[test]

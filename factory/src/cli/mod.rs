@@ -4,6 +4,7 @@ mod args;
 mod build;
 mod engine;
 mod frontend;
+mod layers;
 
 use clap::Parser;
 
@@ -21,6 +22,7 @@ pub fn main() -> Exit {
         Action::Engine(action) => engine::run(&action),
         Action::Build(arguments) => build::run(*arguments),
         Action::Frontend(action) => frontend::run(&action),
+        Action::Layers(arguments) => layers::run(&arguments),
     };
     match outcome {
         Ok(()) => Exit::Ok,

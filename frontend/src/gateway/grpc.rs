@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
+use std::ops::Range;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -120,12 +121,13 @@ impl Gateway for GrpcGateway {
         })
     }
 
-    async fn read_file(&self, reference: &Ref, path: &str, limit: u64) -> Result<Vec<u8>, Status> {
-        let length = i64::try_from(limit).unwrap_or(i64::MAX);
+    async fn read_range(&self, reference: &Ref, path: &str, range: Range<u64>) -> Result<Vec<u8>, Status> {
+        let signed = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+        let (offset, length) = (signed(range.start), signed(range.end.saturating_sub(range.start)));
         let request = wire::ReadFileRequest {
             r#ref: reference.id().to_owned(),
             file_path: path.to_owned(),
-            range: Some(wire::FileRange { offset: 0, length }),
+            range: Some(wire::FileRange { offset, length }),
             ..Default::default()
         };
         let file: wire::ReadFileResponse = self.call("ReadFile", Some(TRANSFER), &request).await?;

@@ -42,7 +42,9 @@ pub fn describe() -> Answer {
 
 fn request(one: Subrequest) -> RequestJson {
     let (opts, status) = match one {
-        Subrequest::Outline | Subrequest::Lint => (vec![TARGET], one == Subrequest::Lint),
+        Subrequest::Outline | Subrequest::Lint | Subrequest::Explain => {
+            (vec![TARGET], one == Subrequest::Lint)
+        }
         Subrequest::Targets | Subrequest::Describe => (vec![], false),
     };
     let metadata = [JSON, TEXT].into_iter().chain(status.then_some(STATUS)).collect();
@@ -63,6 +65,7 @@ fn description(one: Subrequest) -> &'static str {
         Subrequest::Outline => "List all arguments, secrets and other inputs of a target",
         Subrequest::Targets => "List all targets that the manifest can build",
         Subrequest::Lint => "Check the manifest, its template and its fragments",
+        Subrequest::Explain => "Say what each fragment is made from, and which would be built again and why",
         Subrequest::Describe => "List available subrequest types",
     }
 }

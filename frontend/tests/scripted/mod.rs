@@ -5,6 +5,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::ops::Range;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
@@ -14,6 +15,7 @@ use frontend::gateway::{
     SourceLookup, Warning,
 };
 use frontend::status::Status;
+use llb_gen::glob;
 use prost::Message as _;
 
 /// One call with its arguments.
@@ -217,7 +219,9 @@ impl Scripted {
                 None => (rest, kind(node)),
             };
             let link = if let Node::Link(target) = node { target.clone() } else { String::new() };
-            let stat = FileStat { name: child.to_owned(), kind, size: 0, link };
+            let size =
+                if let (Node::File(bytes), FileKind::Regular) = (node, kind) { bytes.len() } else { 0 };
+            let stat = FileStat { name: child.to_owned(), kind, size: size as u64, link };
             found.insert(child.to_owned(), stat);
         }
         match found.is_empty() {
@@ -235,10 +239,10 @@ fn kind(node: &Node) -> FileKind {
     }
 }
 
-/// Whether a follow path (with `*` for any part) lets `path` through: the path itself or what is below it.
+/// Whether a follow path (with wildcards) lets `path` through: the path itself or what is below it.
 fn covers(pattern: &str, path: &str) -> bool {
     let mut parts = path.split('/');
-    pattern.split('/').all(|expected| parts.next().is_some_and(|part| expected == "*" || expected == part))
+    pattern.split('/').all(|expected| parts.next().is_some_and(|part| glob::matches(expected, part)))
 }
 
 /// The local source of a definition that consists of nothing else.
@@ -289,12 +293,12 @@ impl Gateway for Scripted {
         Ok(Ref::from_id(id))
     }
 
-    async fn read_file(&self, reference: &Ref, path: &str, limit: u64) -> Result<Vec<u8>, Status> {
+    async fn read_range(&self, reference: &Ref, path: &str, range: Range<u64>) -> Result<Vec<u8>, Status> {
         self.record(Call::ReadFile(path.to_owned())).await?;
         match self.lookup(reference, path)? {
-            Node::File(mut bytes) => {
-                bytes.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
-                Ok(bytes)
+            Node::File(bytes) => {
+                let at = |bound: u64| usize::try_from(bound).unwrap_or(usize::MAX).min(bytes.len());
+                Ok(bytes[at(range.start)..at(range.end)].to_vec())
             }
             // Opening a pipe blocks the daemon until somebody writes to it.
             Node::Pipe => std::future::pending().await,

@@ -12,10 +12,15 @@ pub struct OpDigest(String);
 impl OpDigest {
     /// The digest of these bytes.
     pub fn of(bytes: &[u8]) -> Self {
+        Self::of_hash(&Sha256::digest(bytes))
+    }
+
+    /// The digest whose bytes these are.
+    pub(crate) fn of_hash(hash: &[u8]) -> Self {
         let mut text = String::with_capacity(71);
         text.push_str("sha256:");
-        for byte in Sha256::digest(bytes) {
-            for nibble in [byte >> 4, byte & 15] {
+        for byte in hash {
+            for nibble in [byte >> 4, *byte & 15] {
                 text.push(char::from_digit(u32::from(nibble), 16).expect("a nibble is a hex digit"));
             }
         }

@@ -8,7 +8,7 @@ mod engine;
 pub(crate) mod exec;
 mod files;
 pub(crate) mod here;
-mod pip;
+pub(crate) mod pip;
 mod run;
 pub(crate) mod stage;
 pub(crate) mod step;

@@ -4,10 +4,10 @@ use super::copy::seconds;
 use super::exec::{BYTECODE, OWN_FILES, cache_id, site_ca, with_defaults, with_set, wrapped};
 use super::here::Here;
 use super::step::{Files, PlannedAction, PlannedCopy, PlannedMount, WithoutCache, Wrapper};
-use crate::diagnostic::Diagnostics;
+use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::llb::{SecretEnv, Sharing};
 use crate::model::step::{Installer, Pip, PipLocation};
-use crate::model::{FragmentPath, Given};
+use crate::model::{FragmentPath, Given, Scope};
 
 /// The release of uv that `"installer": "uv"` means.
 pub(crate) const UV_VERSION: &str = "0.13.8";
@@ -164,15 +164,11 @@ fn options(pip: &Pip, here: &Here<'_>, installer: Installer) -> Result<String, D
     Ok(options)
 }
 
-/// The requirements with the files that they may refer to, and nothing else of the fragment: another file that changes
-/// does not install again.
-fn requirements(pip: &Pip, here: &Here<'_>) -> Result<Option<PlannedMount>, Diagnostics> {
-    let scope = here.scope();
+/// The requirements with the files that they may refer to, as patterns in the fragment's folder, and nothing else of it:
+/// another file that changes does not install again.
+pub(crate) fn required_files(pip: &Pip, scope: &Scope) -> Result<Vec<String>, Diagnostic> {
     let mut files: Vec<FragmentPath> = pip.requirements.get(scope)?;
     files.extend(pip.constraints.get(scope)?);
-    if files.is_empty() {
-        return Ok(None);
-    }
     let mut include: Vec<String> = files.iter().map(ToString::to_string).collect();
     for file in &files {
         let folder = file.as_str().rsplit_once('/').map_or("", |(folder, _)| folder);
@@ -183,6 +179,14 @@ fn requirements(pip: &Pip, here: &Here<'_>) -> Result<Option<PlannedMount>, Diag
     }
     include.sort();
     include.dedup();
+    Ok(include)
+}
+
+fn requirements(pip: &Pip, here: &Here<'_>) -> Result<Option<PlannedMount>, Diagnostics> {
+    let include = required_files(pip, here.scope())?;
+    if include.is_empty() {
+        return Ok(None);
+    }
     let copy = PlannedCopy {
         from: Files::Catalogue,
         src: format!("/{}", here.folder),

@@ -7,6 +7,7 @@ mod compose;
 mod config;
 mod execs;
 mod files;
+mod inputs;
 mod keys;
 mod stages;
 
