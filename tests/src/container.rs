@@ -16,9 +16,15 @@ impl Container {
     /// Starts a container of `image` with these options of `docker run`.
     #[must_use]
     pub fn start(image: &str, options: &[&str]) -> Self {
+        Self::start_with(image, options, &[])
+    }
+
+    /// The same, with words for the program that it starts.
+    #[must_use]
+    pub fn start_with(image: &str, options: &[&str], words: &[&str]) -> Self {
         let name = format!("factory-tests-{}", unique());
         let mut command = Lab::get().docker();
-        command.args(["run", "--detach", "--name", &name]).args(options).arg(image);
+        command.args(["run", "--detach", "--name", &name]).args(options).arg(image).args(words);
         let container = Self { name };
         let _ = run(&mut command).expect("docker run");
         container

@@ -95,6 +95,12 @@ impl Lab {
             .map(|file| format!("id={},src={}", site_ca::SECRET_ID, file.display()))
     }
 
+    /// The words by which a build gets that secret; none where nothing needs it.
+    #[must_use]
+    pub fn site_ca_words(&self) -> Vec<String> {
+        self.site_ca_secret().into_iter().flat_map(|secret| ["--secret".to_owned(), secret]).collect()
+    }
+
     /// Waits until a build may start; it may until the slot is dropped.
     pub(crate) fn slot(&self) -> Slot<'_> {
         let free = self.free.lock().unwrap();

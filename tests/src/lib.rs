@@ -18,6 +18,7 @@ pub mod oci;
 mod process;
 mod progress;
 mod project;
+mod pushed;
 pub mod tree;
 
 pub use build::{BuildOptions, BuildOutcome, Output};
@@ -28,3 +29,4 @@ pub use names::{ImageName, unique};
 pub use process::{Finished, run, run_within};
 pub use progress::{Progress, Transfer, Vertex};
 pub use project::{Project, on_debian, on_scratch};
+pub use pushed::{Blob, Layer, Pushed, Repository};

@@ -3,6 +3,7 @@
 //! ```text
 //! cargo bench -p factory-tests              everything
 //! cargo bench -p factory-tests -- graph     only what needs no engine
+//! cargo bench -p factory-tests -- composition    a product of fragments side by side against its Dockerfile
 //! ```
 //!
 //! Builds are interleaved, so that load from elsewhere hits all variants alike. Smallest times are the ones to compare
@@ -11,6 +12,7 @@
 #![allow(clippy::unwrap_used, reason = "a bench that cannot measure ends")]
 #![expect(clippy::print_stdout, reason = "a bench is for people to read")]
 
+mod composition;
 mod graph;
 mod noop;
 mod table;
@@ -23,5 +25,8 @@ fn main() {
     }
     if wanted("noop") {
         println!("{}", noop::measure());
+    }
+    if wanted("composition") {
+        println!("{}", composition::measure());
     }
 }
