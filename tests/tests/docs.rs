@@ -59,7 +59,7 @@ impl Example {
         let has = |member: &str| self.json.get(member).is_some();
         match () {
             () if has("slots") => Kind::Template,
-            () if has("base") => Kind::Manifest,
+            () if has("base") && has("id") => Kind::Manifest,
             () if has("name") && has("version") => Kind::Fragment,
             () if ACTIONS.into_iter().any(has) => Kind::Step,
             () => Kind::Other,
