@@ -5,11 +5,10 @@ use crate::model::{Composition, Contract, ContractKind, Fragment};
 use crate::text::Located;
 
 /// Every requirement that a fragment of the product is known to meet is met by one below.
-pub(super) fn check(fragments: &[&Fragment], sink: &mut Sink) {
-    let composition = Composition::of(fragments);
+pub(super) fn check(fragments: &[&Fragment], composition: &Composition, sink: &mut Sink) {
     for (index, fragment) in fragments.iter().enumerate() {
         for required in &fragment.requires {
-            requirement(fragments, &composition, index, required, sink);
+            requirement(fragments, composition, index, required, sink);
         }
     }
 }

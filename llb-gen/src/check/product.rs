@@ -140,9 +140,10 @@ impl Parts {
         if complete {
             let fragments: Vec<&Fragment> = self.fragments.iter().map(|(fragment, _)| fragment).collect();
             composition::names(&fragments, sink);
-            contracts::check(&fragments, sink);
+            let composition = Composition::of(&fragments);
+            contracts::check(&fragments, &composition, sink);
             self.unused_arguments(manifest_found, sink);
-            self.variables(&Composition::of(&fragments), manifest_found, sink);
+            self.variables(&composition, manifest_found, sink);
         }
     }
 

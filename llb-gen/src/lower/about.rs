@@ -59,20 +59,20 @@ impl About {
 
     /// About what stands at these places of the fragment's file.
     pub(super) fn at<'p>(&self, places: impl IntoIterator<Item = &'p Place>, name: &str) -> Meta {
-        let lines = places.into_iter().map(Place::lines);
-        let locations = lines.map(|lines| Location {
-            file: Arc::clone(&self.file),
-            lines: LineRange::new(lines.first, lines.last),
-        });
+        let locations = places.into_iter().map(|place| self.location_of(place));
         locations.fold(self.named(name), Meta::location)
     }
 
     /// About one step.
     pub(super) fn of_step(&self, at: usize, step: &PlannedStep) -> Self {
-        let lines = step.place.lines();
-        let lines = LineRange::new(lines.first, lines.last);
-        let location = Location { file: Arc::clone(&self.file), lines };
-        Self { at: Some((at + 1, step.title.clone())), location: Some(location), ..self.clone() }
+        let location = Some(self.location_of(&step.place));
+        Self { at: Some((at + 1, step.title.clone())), location, ..self.clone() }
+    }
+
+    /// The lines of a place of the fragment's file.
+    fn location_of(&self, place: &Place) -> Location {
+        let lines = place.lines();
+        Location { file: Arc::clone(&self.file), lines: LineRange::new(lines.first, lines.last) }
     }
 
     /// The step's own name.

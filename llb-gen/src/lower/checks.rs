@@ -3,9 +3,10 @@
 use serde::Serialize;
 
 use super::about::About;
-use super::exec::EVIDENCE;
+use super::exec::{EVIDENCE, evidence};
+use super::helper::json;
 use super::{LowerError, Lowering};
-use crate::llb::{Access, Copy, FileOp, Meta, Mount, State};
+use crate::llb::{Access, Copy, FileOp, Meta, State};
 use crate::model::{Bound, Contract};
 use crate::plan::PlannedFragment;
 use crate::plan::contracts::{ContractSide, PlannedProbe};
@@ -72,11 +73,9 @@ impl Lowering<'_> {
         let side = probe.side.as_str();
         let contracts = probe.contracts.iter().map(Into::into).collect();
         let config = Probe { fragment: super::label(fragment), side, contracts };
-        let config = serde_json::to_string(&config).expect("strings always serialise");
-        let exec = self.helper("probe", &fragment.name)?.env("FACTORY_PROBE", &config);
+        let exec = self.helper("probe", &fragment.name)?.env("FACTORY_PROBE", &json(&config));
         let exec = probe.env.iter().fold(exec, |exec, (name, value)| exec.env(name, value));
-        let exec = exec.root(root).root_access(Access::ReadOnly);
-        let exec = exec.mount(Mount::bind(EVIDENCE, &State::scratch(), Access::Output));
+        let exec = exec.root(root).root_access(Access::ReadOnly).mount(evidence());
         let about = About::fragment(self.plan.request, fragment);
         Ok(exec.meta(about.at(&probe.places, &format!("check what it {side}"))).run().mount(EVIDENCE))
     }

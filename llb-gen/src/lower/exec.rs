@@ -80,8 +80,7 @@ impl Lowering<'_> {
             .expect("strings and numbers always serialise");
         // What is compared with is the root itself: its content is in the key already.
         let lower = Mount::read_only(LOWER, on).content(ContentCache::Off);
-        let evidence = Mount::bind(EVIDENCE, &State::scratch(), Access::Output);
-        Ok(exec.env("FACTORY_STEP", &json).mount(self.wrapper(step)?).mount(lower).mount(evidence))
+        Ok(exec.env("FACTORY_STEP", &json).mount(self.wrapper(step)?).mount(lower).mount(evidence()))
     }
 
     /// The wrapper as a file of its own: another frontend in the same image does not run steps again.
@@ -236,13 +235,18 @@ impl Lowering<'_> {
             .root(on)
             .root_access(Access::ReadOnly)
             .mount(self.wrapper(step)?)
-            .mount(Mount::bind(EVIDENCE, &State::scratch(), Access::Output))
+            .mount(evidence())
             .network(Network::None)
             .platform(self.platform())
             .meta(about.named("check owners"));
         let checked = check.run().mount(EVIDENCE);
         Ok(Some(Copy::new(&checked, "/nothing-*", "/").allow_wildcard(true).allow_empty_wildcard(true)))
     }
+}
+
+/// The output that the helper writes to.
+pub(super) fn evidence() -> Mount {
+    Mount::bind(EVIDENCE, &State::scratch(), Access::Output)
 }
 
 /// The owner of an action where a name is in it, as `user:group`.

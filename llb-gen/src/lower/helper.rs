@@ -5,7 +5,7 @@
 use serde::Serialize;
 
 use super::about::About;
-use super::exec::EVIDENCE;
+use super::exec::{EVIDENCE, evidence};
 use super::{LowerError, Lowering};
 use crate::llb::{Access, ContentCache, Exec, ExecResult, FileOp, Mount, Network, Remove, State, diff};
 use crate::plan::PlannedFragment;
@@ -154,10 +154,7 @@ impl Lowering<'_> {
     }
 }
 
-fn evidence() -> Mount {
-    Mount::bind(EVIDENCE, &State::scratch(), Access::Output)
-}
-
-fn json(config: &impl Serialize) -> String {
+/// A configuration of the helper.
+pub(super) fn json(config: &impl Serialize) -> String {
     serde_json::to_string(config).expect("strings and numbers always serialise")
 }

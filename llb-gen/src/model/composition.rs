@@ -91,12 +91,9 @@ impl Composition {
     #[must_use]
     pub fn is_chain(&self, fragments: &[usize]) -> bool {
         let ordered_set: BTreeSet<usize> = ordered(fragments.iter().copied());
-        fragments.iter().enumerate().all(|(at, &fragment)| {
-            let before = &fragments[..at];
-            match &self.below[fragment] {
-                Below::Only(below) => below.len() == at && below.is_subset(&ordered_set),
-                Below::Everything => fragment == before.len(),
-            }
+        fragments.iter().enumerate().all(|(at, &fragment)| match &self.below[fragment] {
+            Below::Only(below) => below.len() == at && below.is_subset(&ordered_set),
+            Below::Everything => fragment == at,
         })
     }
 }

@@ -56,7 +56,7 @@ impl Pending {
         let _ = unlinkat(&self.dir, self.temporary.as_slice(), AtFlags::empty());
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
         let fd = openat(&self.dir, self.temporary.as_slice(), flags, Mode::from_raw_mode(0o600))?;
-        write_all(&fd, text)?;
+        file::write_all(&fd, text)?;
         let (uid, gid, mode) = old.map_or((0, 0, NEW_FILE_MODE), |old| (old.uid, old.gid, old.mode));
         fchown(&fd, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)))?;
         fchmod(&fd, Mode::from_raw_mode(mode))
@@ -73,19 +73,6 @@ impl Drop for Pending {
     fn drop(&mut self) {
         let _ = unlinkat(&self.dir, self.temporary.as_slice(), AtFlags::empty());
     }
-}
-
-/// Writes everything.
-pub(super) fn write_all(fd: &OwnedFd, mut bytes: &[u8]) -> Result<(), Errno> {
-    while !bytes.is_empty() {
-        match rustix::io::write(fd, bytes) {
-            Ok(0) => return Err(Errno::IO),
-            Ok(written) => bytes = &bytes[written..],
-            Err(Errno::INTR) => {}
-            Err(errno) => return Err(errno),
-        }
-    }
-    Ok(())
 }
 
 /// Opens a folder, also through symbolic links.

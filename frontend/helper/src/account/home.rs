@@ -85,7 +85,7 @@ impl Home<'_> {
         loop {
             match file::fill(&source, &mut chunk)? {
                 0 => return self.finish(&copy, meta),
-                read => files::write_all(&copy, &chunk[..read])?,
+                read => file::write_all(&copy, &chunk[..read])?,
             }
         }
     }

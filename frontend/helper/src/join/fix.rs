@@ -143,7 +143,7 @@ impl Output<'_> {
                 let flags =
                     OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
                 let fd = openat(root, path, flags, Mode::from_raw_mode(0o600))?;
-                write_all(&fd, bytes)?;
+                file::write_all(&fd, bytes)?;
                 // Owner first: the kernel takes set-user-id and set-group-id away with it.
                 fchown(&fd, uid, gid)?;
                 fchmod(&fd, Mode::from_raw_mode(node.mode & 0o7777))?;
@@ -172,18 +172,6 @@ impl Output<'_> {
 /// The path as seen from the root of its tree.
 fn relative(path: &[u8]) -> &[u8] {
     if path == b"/" { b"." } else { &path[1..] }
-}
-
-fn write_all(fd: &OwnedFd, mut bytes: &[u8]) -> Result<(), Errno> {
-    while !bytes.is_empty() {
-        match rustix::io::write(fd, bytes) {
-            Ok(0) => return Err(Errno::IO),
-            Ok(written) => bytes = &bytes[written..],
-            Err(Errno::INTR) => {}
-            Err(errno) => return Err(errno),
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

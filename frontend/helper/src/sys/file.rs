@@ -175,3 +175,19 @@ pub(crate) fn read_start(path: &[u8], size: usize) -> Result<Vec<u8>, Errno> {
     start.truncate(read);
     Ok(start)
 }
+
+/// Writes everything.
+///
+/// # Errors
+/// What the kernel says; an end of writing before all is written is an I/O error.
+pub(crate) fn write_all(fd: &OwnedFd, mut bytes: &[u8]) -> Result<(), Errno> {
+    while !bytes.is_empty() {
+        match rustix::io::write(fd, bytes) {
+            Ok(0) => return Err(Errno::IO),
+            Ok(written) => bytes = &bytes[written..],
+            Err(Errno::INTR) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+    Ok(())
+}
