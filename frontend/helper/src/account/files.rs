@@ -42,7 +42,7 @@ impl Pending {
         let real = behind_links(path.as_bytes()).map_err(fault)?;
         let (parent, name) = split(&real);
         make_folders(parent)?;
-        let dir = open_folder(parent).map_err(fault)?;
+        let dir = file::open_folder(parent).map_err(fault)?;
         let old = Meta::of(&dir, name).map_err(fault)?;
         if old.as_ref().is_some_and(|old| !old.kind.is_file()) {
             return Err(Fault::own(format!("cannot write {path}: it is no regular file")));
@@ -86,11 +86,6 @@ pub(super) fn write_all(fd: &OwnedFd, mut bytes: &[u8]) -> Result<(), Errno> {
         }
     }
     Ok(())
-}
-
-/// Opens a folder, also through symbolic links.
-pub(super) fn open_folder(path: &[u8]) -> Result<OwnedFd, Errno> {
-    openat(CWD, path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
 }
 
 /// Makes what is missing of a folder and those above, owned by root and open to all.
