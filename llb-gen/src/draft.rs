@@ -43,6 +43,7 @@ pub struct Draft<'a> {
     lookups: BTreeMap<ImageLookup, Place>,
     own_files: Vec<OwnFile>,
     pub(crate) own_paths: OwnPaths,
+    test_files: Vec<OwnFile>,
     warnings: Warnings,
 }
 
@@ -79,6 +80,7 @@ impl<'a> Draft<'a> {
             lookups: BTreeMap::new(),
             own_files: Vec::new(),
             own_paths: OwnPaths::default(),
+            test_files: Vec::new(),
             sink: &mut sink,
         };
         if let Some(Base::Image(reference)) = &base {
@@ -89,8 +91,9 @@ impl<'a> Draft<'a> {
         }
         if let Some(target) = &target {
             survey.fragments(product, &arguments, target);
+            survey.tests(product, &arguments, target);
         }
-        let Survey { lookups, own_files, own_paths, .. } = survey;
+        let Survey { lookups, own_files, own_paths, test_files, .. } = survey;
         let base_place = product.manifest.base.place().clone();
         let draft = base.zip(target).map(|(base, target)| Self {
             product,
@@ -102,6 +105,7 @@ impl<'a> Draft<'a> {
             lookups,
             own_files,
             own_paths,
+            test_files,
             warnings,
         });
         sink.finish(draft).map(|(draft, _)| draft)
@@ -148,6 +152,13 @@ impl<'a> Draft<'a> {
     #[must_use]
     pub fn own_paths(&self) -> &BTreeMap<String, BTreeSet<String>> {
         &self.own_paths.known
+    }
+
+    /// The files of fragments that tests name. They are not among [`Draft::own_files`]: the product's graph does not hold
+    /// them, so that another test changes nothing about the product.
+    #[must_use]
+    pub fn test_files(&self) -> &[OwnFile] {
+        &self.test_files
     }
 
     /// What is worth saying without stopping the build.
@@ -220,6 +231,7 @@ struct Survey<'s> {
     lookups: BTreeMap<ImageLookup, Place>,
     own_files: Vec<OwnFile>,
     own_paths: OwnPaths,
+    test_files: Vec<OwnFile>,
     sink: &'s mut Sink,
 }
 
@@ -234,6 +246,28 @@ impl Survey<'_> {
             self.steps(top, &folder, scope, &mut wanted);
             wanted.extend(target.stage_of(index).map(|stage| stage.to_string()));
             self.stages(&fragment.stages, &folder, scope, wanted);
+        }
+    }
+
+    /// Scripts of the tests that will run.
+    fn tests(&mut self, product: &Product, arguments: &Arguments, target: &Target) {
+        for (index, fragment) in product.fragments.iter().enumerate() {
+            if *target != Target::Product && *target != Target::Fragment(index) {
+                continue;
+            }
+            let scope = arguments.fragment(index);
+            for test in fragment.tests.iter().filter(|test| test.when.holds(scope)) {
+                let Some(Ok(Command::Script { script, .. })) = test.command().map(|one| one.get(scope))
+                else {
+                    continue;
+                };
+                let files = script.get(scope).ok().map(|path| OwnFile {
+                    folder: fragment.folder(),
+                    path: path.to_string(),
+                    place: script.place().clone(),
+                });
+                self.test_files.extend(files);
+            }
         }
     }
 

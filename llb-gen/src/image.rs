@@ -221,6 +221,12 @@ impl ImageConfig {
         self.config.cmd = Some(argv);
     }
 
+    /// What a container of the image runs: its entrypoint with its default arguments.
+    pub fn command(&self) -> Vec<String> {
+        let parts = [&self.config.entrypoint, &self.config.cmd];
+        parts.into_iter().flatten().flatten().cloned().collect()
+    }
+
     /// Whether a container of the image knows what to run.
     pub fn has_command(&self) -> bool {
         let given = |argv: &Option<Vec<String>>| argv.as_ref().is_some_and(|argv| !argv.is_empty());

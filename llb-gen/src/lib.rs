@@ -15,6 +15,7 @@ pub mod model;
 pub mod ordered;
 pub mod parse;
 pub mod plan;
+pub mod record;
 pub mod request;
 #[cfg(feature = "schema")]
 pub mod schema;

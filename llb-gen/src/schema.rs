@@ -15,6 +15,7 @@ use crate::parse::decode::Member;
 use crate::parse::raw::fragment::FragmentFile;
 use crate::parse::raw::manifest::ManifestFile;
 use crate::parse::raw::template::TemplateFile;
+use crate::record::{ErrorRecord, Record};
 
 /// The name of each schema's file and its text, ready to be written below `schemas/`.
 #[must_use]
@@ -23,6 +24,8 @@ pub fn files() -> Vec<(&'static str, String)> {
         ("fragment.schema.json", text(root::<FragmentFile>("A fragment", FRAGMENT))),
         ("manifest.schema.json", text(root::<ManifestFile>("A manifest", MANIFEST))),
         ("template.schema.json", text(root::<TemplateFile>("A template", TEMPLATE))),
+        ("record.schema.json", text(root::<Record>("A compatibility record", RECORD))),
+        ("error.schema.json", text(root::<ErrorRecord>("An error record", ERROR))),
     ]
 }
 
@@ -50,6 +53,40 @@ const FRAGMENT: &str = r#"{
     {"run": "make install", "network": "none"}
   ],
   "config": {"user": "app", "expose": "8080/tcp"}
+}"#;
+
+const RECORD: &str = r#"{
+  "schema_version": 1,
+  "build_id": "llm_serve-20261120T100043-linux-arm64",
+  "manifest_id": "llm_serve",
+  "product_id": "llm-serve",
+  "template_id": "llm_serve",
+  "template_version": "0.1.0",
+  "base_digest": "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+  "fragments": [
+    {"name": "core", "version": "0.1.0", "digest": "sha256:bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"}
+  ],
+  "platform": "linux/arm64",
+  "arch": "arm64",
+  "execution": "emulated",
+  "selection_key": "sha256:cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc",
+  "test_hash": "sha256:dddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd",
+  "result": {"status": "pass", "tested_at": "2026-11-20T10:00:43Z"},
+  "evidence": {"path": "evidence/llm_serve-20261120T100043-linux-arm64.log"},
+  "frontend_version": "0.1.0",
+  "helper_version": "0.1.0"
+}"#;
+const ERROR: &str = r#"{
+  "schema_version": 1,
+  "build_id": "llm_serve-20261120T100043-linux-arm64",
+  "type": "step",
+  "reason": "`make install` exited with 2",
+  "fragment": "core",
+  "version": "0.1.0",
+  "step": "run make install",
+  "location": "fragments/core/0.1.0/fragment.json:12",
+  "exit_code": 2,
+  "log_excerpt": ["make: *** No rule to make target 'install'.  Stop."]
 }"#;
 
 /// The schema of a whole document.

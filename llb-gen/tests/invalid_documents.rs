@@ -99,6 +99,9 @@ fn faults(family: &str, text: &str) -> Vec<String> {
         "step" => {
             (fragment(&format!("{{\"name\": \"f\", \"version\": \"0.1.0\", \"steps\": [\n{text}\n]}}")), "f:")
         }
+        "test" => {
+            (fragment(&format!("{{\"name\": \"f\", \"version\": \"0.1.0\", \"tests\": [\n{text}\n]}}")), "f:")
+        }
         "fragment" => (fragment(&format!("{{\"name\": \"f\", \"version\": \"0.1.0\",\n{text}\n}}")), "f:"),
         "manifest" => (manifest(&format!("{{\"id\": \"m\", \"base\": \"debian\",\n{text}\n}}")), "m.json:"),
         "template" => (template(&format!("{{\"id\": \"t\", \"version\": \"0.1.0\",\n{text}\n}}")), "t:"),
@@ -132,7 +135,7 @@ fn blessed(family: &str, cases: &[Case]) -> String {
 fn each_fault_is_found_at_its_place() {
     let mut count = 0;
     let mut wrong = String::new();
-    for family in ["json", "step", "fragment", "manifest", "template", "product"] {
+    for family in ["json", "step", "test", "fragment", "manifest", "template", "product"] {
         let path = folder().join(format!("{family}.cases"));
         let cases = cases(&std::fs::read_to_string(&path).unwrap());
         if std::env::var_os("BLESS").is_some() {

@@ -4,7 +4,7 @@ mod catalogue;
 
 use std::path::Path;
 
-use catalogue::{files, fixtures, fragment_of_step, valid_steps};
+use catalogue::{files, fixtures, fragment_of_step, fragment_of_test, valid_steps};
 use jsonschema::Validator;
 use llb_gen::parse::RawFragment;
 use llb_gen::text::SourceFile;
@@ -57,25 +57,28 @@ fn the_schemas_take_what_the_decoders_take() {
 #[test]
 fn the_schemas_refuse_what_has_the_wrong_shape() {
     let fragment = validator("fragment.schema.json");
-    let cases = std::fs::read_to_string(fixtures().join("invalid/step.cases")).unwrap();
+    let documents = |name: &str, around: fn(&str) -> String| -> Vec<String> {
+        let cases = std::fs::read_to_string(fixtures().join("invalid").join(name)).unwrap();
+        cases.lines().filter(|line| line.starts_with('{')).map(around).collect()
+    };
+    let steps = documents("step.cases", fragment_of_step);
     let mut refused = 0;
-    for step in cases.lines().filter(|line| line.starts_with('{')) {
-        let text = fragment_of_step(step);
+    for text in steps.into_iter().chain(documents("test.cases", fragment_of_test)) {
         let file = SourceFile::new("f", text.clone().into_bytes());
         let Err(faults) = RawFragment::parse(&file) else { continue };
         let shape = ["unknown-member", "wrong-type", "no-action", "several-actions", "invalid-branch"];
         let repeated = faults.errors().any(|one| one.rule() == "repeated-member");
         if faults.errors().any(|one| shape.contains(&one.rule())) && !repeated {
-            assert!(!objections(&fragment, &text).is_empty(), "the schema takes {step}\n{faults}");
+            assert!(!objections(&fragment, &text).is_empty(), "the schema takes {text}\n{faults}");
             refused += 1;
         }
     }
-    assert!(refused > 30, "only {refused} cases");
+    assert!(refused > 40, "only {refused} cases");
 }
 
 #[test]
 fn the_examples_in_the_schemas_are_valid() {
-    for name in ["manifest.schema.json", "template.schema.json", "fragment.schema.json"] {
+    for (name, _) in llb_gen::schema::files() {
         let example = schema(name)["examples"][0].to_string();
         assert_eq!(objections(&validator(name), &example), Vec::<String>::new(), "{name}");
     }

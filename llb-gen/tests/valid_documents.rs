@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use catalogue::{everything, fragment_of_step, valid_steps};
 use llb_gen::model::step::{Action, Command, PipLocation};
+use llb_gen::model::test::{Matches, Test, TestAction};
 use llb_gen::model::{Base, Fragment, Given, Manifest, Platform, Product, Template};
 use llb_gen::parse::{RawFragment, RawManifest, RawTemplate};
 use llb_gen::text::SourceFile;
@@ -51,6 +52,30 @@ fn a_whole_product_is_taken_without_a_word() {
     assert_eq!(product.fragments[0].folder(), "fragments/runtime/0.10.0");
     // A directive line at the top does not move anything.
     assert_eq!(product.fragments[0].steps[0].place.lines().first, 15);
+}
+
+#[test]
+fn tests_arrive_as_they_are_written() {
+    let (product, _) = everything();
+    let named = |tests: &[Test]| -> Vec<String> {
+        tests.iter().map(|test| format!("{} {}", test.name.value(), test.action.name())).collect()
+    };
+    let server = &product.fragments[1].tests;
+    assert_eq!(
+        named(server),
+        ["starts run", "stops.at-first run", "script run", "argv run", "computes gpu", "fits gpu"]
+    );
+    assert_eq!(
+        named(&product.template.as_ref().expect("a template").tests),
+        ["clean files", "whole packages"]
+    );
+    assert_eq!(named(&product.manifest.tests), ["completes http", "is_asked http", "gets_ready http"]);
+    let TestAction::Run(run) = &server[1].action else { panic!("a run") };
+    assert_eq!(run.expect.exit_codes, [0, 3]);
+    let branches = |matches: &Matches| matches.as_ref().map_or(0, |matches| matches.branches().count());
+    assert_eq!((branches(&run.expect.stdout), branches(&run.expect.stderr)), (1, 2));
+    assert!(product.manifest.tests[1].isolated && !product.manifest.tests[0].isolated);
+    assert_eq!(server[2].when.platforms.len(), 1);
 }
 
 #[test]

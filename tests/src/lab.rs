@@ -3,7 +3,8 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::{Condvar, Mutex, OnceLock};
+use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread::{self, ThreadId};
 
 use factory::engine::{Engine, EngineHandle, EngineSpec, Origin};
 use factory::frontend_image::{self, DEV_IMAGE, Platform};
@@ -22,8 +23,17 @@ const KEPT_CACHE: &str = "15gb";
 pub struct Lab {
     handle: EngineHandle,
     workspace: PathBuf,
-    free: Mutex<usize>,
-    freed: Condvar,
+    turns: Mutex<Turns>,
+    changed: Condvar,
+}
+
+/// Who builds now.
+#[derive(Debug, Default)]
+struct Turns {
+    running: usize,
+    /// Tests that wait to build alone: no other build starts before them.
+    waiting: usize,
+    alone: Option<ThreadId>,
 }
 
 impl Lab {
@@ -43,7 +53,7 @@ impl Lab {
             .map_err(|error| error.full_message())?;
         frontend_image::ensure(&handle, &workspace, Platform::host(), progress.as_mut())
             .map_err(|error| error.full_message())?;
-        let lab = Self { handle, workspace, free: Mutex::new(SLOTS), freed: Condvar::new() };
+        let lab = Self { handle, workspace, turns: Mutex::default(), changed: Condvar::new() };
         lab.prune();
         Ok(lab)
     }
@@ -102,22 +112,57 @@ impl Lab {
     }
 
     /// Waits until a build may start; it may until the slot is dropped.
-    pub(crate) fn slot(&self) -> Slot<'_> {
-        let free = self.free.lock().unwrap();
-        let mut free = self.freed.wait_while(free, |free| *free == 0).unwrap();
-        *free -= 1;
+    #[must_use]
+    pub fn slot(&self) -> Slot<'_> {
+        let mine = Some(thread::current().id());
+        let busy = |turns: &mut Turns| {
+            turns.alone != mine && (turns.running == SLOTS || turns.waiting > 0 || turns.alone.is_some())
+        };
+        let mut turns = self.changed.wait_while(self.turns(), busy).unwrap_or_else(PoisonError::into_inner);
+        turns.running += 1;
         Slot(self)
+    }
+
+    /// Waits until no other test builds; none does until this is dropped, but for this thread.
+    ///
+    /// The daemon merges equal steps of builds that run at the same time, and then says of neither whether it was cached:
+    /// who counts what ran builds alone.
+    #[must_use]
+    pub fn alone(&self) -> Alone<'_> {
+        let mut turns = self.turns();
+        turns.waiting += 1;
+        let busy = |turns: &mut Turns| turns.running > 0 || turns.alone.is_some();
+        let mut turns = self.changed.wait_while(turns, busy).unwrap_or_else(PoisonError::into_inner);
+        turns.waiting -= 1;
+        turns.alone = Some(thread::current().id());
+        Alone(self)
+    }
+
+    /// A test that failed elsewhere must not take the turns with it.
+    fn turns(&self) -> MutexGuard<'_, Turns> {
+        self.turns.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// The right to run one build.
-pub(crate) struct Slot<'l>(&'l Lab);
+#[derive(Debug)]
+pub struct Slot<'l>(&'l Lab);
 
 impl Drop for Slot<'_> {
     fn drop(&mut self) {
-        // A test that failed elsewhere must not take the slots with it.
-        *self.0.free.lock().unwrap_or_else(std::sync::PoisonError::into_inner) += 1;
-        self.0.freed.notify_one();
+        self.0.turns().running -= 1;
+        self.0.changed.notify_all();
+    }
+}
+
+/// The right to be the only test that builds.
+#[derive(Debug)]
+pub struct Alone<'l>(&'l Lab);
+
+impl Drop for Alone<'_> {
+    fn drop(&mut self) {
+        self.0.turns().alone = None;
+        self.0.changed.notify_all();
     }
 }
 

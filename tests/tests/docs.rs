@@ -241,12 +241,12 @@ fn the_product_of_the_readme_is_in_the_checkout() {
 #[test]
 fn every_action_and_member_has_its_row() {
     let page = |name: &str| std::fs::read_to_string(root().join("docs").join(name)).unwrap();
-    let page = page("fragments.md") + &page("composition.md");
+    let page = page("fragments.md") + &page("composition.md") + &page("tests.md");
     let schema = std::fs::read_to_string(root().join("schemas/fragment.schema.json")).unwrap();
     let schema: Value = serde_json::from_str(&schema).unwrap();
     let missing: Vec<String> =
         members(&schema).into_iter().filter(|member| !page.contains(&format!("`{member}`"))).collect();
-    assert!(missing.is_empty(), "docs/fragments.md and composition.md do not name {missing:?}");
+    assert!(missing.is_empty(), "docs/fragments.md, composition.md and tests.md do not name {missing:?}");
 }
 
 /// The names of all members that a fragment can have.

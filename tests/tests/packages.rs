@@ -9,7 +9,7 @@ mod site;
 use std::collections::BTreeMap;
 
 use factory_tests::tree::{LayerEntry, Tree};
-use factory_tests::{BuildOptions, BuildOutcome, Project, sha256, unique};
+use factory_tests::{BuildOptions, BuildOutcome, Lab, Project, sha256, unique};
 use serde_json::{Value, json};
 use site::Site;
 
@@ -80,6 +80,7 @@ fn apt_without_cache_fetches_nothing_that_it_has_already() {
     {
         assert!(fetched.iter().any(|path| path.ends_with(part)), "{part} is not in {fetched:?}");
     }
+    let _alone = Lab::get().alone();
     for words in [["--no-cache"].as_slice(), &["--no-cache-filter", "only"]] {
         let again = project.build(&options.clone().words(words)).succeeded();
         let step = again.progress.vertex("apt install greeting");
@@ -106,6 +107,7 @@ fn pip_without_cache_fetches_nothing_that_it_has_already() {
     let first = project.build(&fresh.clone().words(&filter)).succeeded();
     let wheel = "/wheels/greeting-1.0-py3-none-any.whl";
     assert!(paths(&site).iter().any(|path| path == wheel));
+    let _alone = Lab::get().alone();
     let again = project.build(&fresh.words(&filter)).succeeded();
     let step = again.progress.vertex("pip install");
     assert!(step.ran() && step.log.contains("Using cached"), "{}", step.log);

@@ -92,6 +92,7 @@ fn request(asked: &Asked, platform: Platform, native: &Platform) -> Request {
         catalogue: nowhere(),
         named_contexts: BTreeMap::new(),
         own_image: None,
+        devices: BTreeSet::new(),
     }
 }
 

@@ -20,7 +20,8 @@ pub(crate) enum Stream {
 }
 
 impl Stream {
-    fn name(self) -> &'static str {
+    /// Its name.
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Out => "stdout",
             Self::Err => "stderr",
@@ -63,17 +64,12 @@ impl Output {
     pub(crate) fn text(&self) -> Vec<u8> {
         let mut pieces: Vec<_> = self.out.pieces(Stream::Out).chain(self.err.pieces(Stream::Err)).collect();
         pieces.sort_by_key(|piece| piece.order);
-        let mut text = Vec::new();
-        for piece in pieces {
-            if piece.dropped_before > 0 {
-                let line =
-                    format!("[{}: {} bytes dropped here]\n", piece.stream.name(), piece.dropped_before);
-                start_line(&mut text);
-                text.extend_from_slice(line.as_bytes());
-            }
-            text.extend(piece.bytes);
-        }
-        text
+        joined(pieces)
+    }
+
+    /// The text to keep of one stream alone.
+    pub(crate) fn text_of(&self, stream: Stream) -> Vec<u8> {
+        joined(self.kept(stream).pieces(stream))
     }
 
     fn kept(&self, stream: Stream) -> &Kept {
@@ -89,6 +85,20 @@ impl Output {
             Stream::Err => &mut self.err,
         }
     }
+}
+
+/// The bytes of pieces in their order, and lines that say where bytes are missing.
+fn joined(pieces: impl IntoIterator<Item = Piece>) -> Vec<u8> {
+    let mut text = Vec::new();
+    for piece in pieces {
+        if piece.dropped_before > 0 {
+            let line = format!("[{}: {} bytes dropped here]\n", piece.stream.name(), piece.dropped_before);
+            start_line(&mut text);
+            text.extend_from_slice(line.as_bytes());
+        }
+        text.extend(piece.bytes);
+    }
+    text
 }
 
 fn start_line(text: &mut Vec<u8>) {
@@ -228,6 +238,16 @@ mod tests {
         ];
         let expected = "first\n01234567mid\n[stdout: 4 bytes dropped here]\ncdefghijlast\n";
         assert_eq!(text(8, &pushes), expected);
+    }
+
+    #[test]
+    fn one_stream_can_be_had_alone() {
+        let mut output = Output::keeping(2);
+        for (stream, bytes) in [(Stream::Out, "ab"), (Stream::Err, "-"), (Stream::Out, "cdefg")] {
+            output.push(stream, bytes.as_bytes());
+        }
+        assert_eq!(output.text_of(Stream::Out), b"ab\n[stdout: 3 bytes dropped here]\nfg");
+        assert_eq!(output.text_of(Stream::Err), b"-");
     }
 
     #[test]

@@ -31,6 +31,17 @@ pub(crate) struct Command<'a> {
     pub(crate) cwd: Option<&'a [u8]>,
     /// Who it runs as; None: as the helper.
     pub(crate) user: Option<&'a Identity>,
+    /// What it is the first process of.
+    pub(crate) leads: Leads,
+}
+
+/// What a command gets of its own; its number is that of the command's process.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Leads {
+    /// A process group.
+    Group,
+    /// A session, and a process group in it.
+    Session,
 }
 
 /// A running command: its process, and the ends of its output to read.
@@ -52,6 +63,7 @@ struct Prepared<'a> {
     user: Option<(Uid, Gid, Vec<Gid>)>,
     stdio: [OwnedFd; 3],
     report: OwnedFd,
+    leads: Leads,
 }
 
 /// What the child was doing when it failed.
@@ -61,7 +73,7 @@ const STAGE_USER: i32 = 2;
 const STAGE_STDIO: i32 = 3;
 
 impl Command<'_> {
-    /// Starts the command in a process group of its own, with `/dev/null` as standard input.
+    /// Starts the command in a process group or session of its own, with `/dev/null` as standard input.
     ///
     /// # Errors
     /// Exit code 127 for a command that is not there, 126 for one that cannot be executed, 125 for anything else.
@@ -80,6 +92,7 @@ impl Command<'_> {
             user: self.user.map(ids),
             stdio: [null_input()?, stdout_child, stderr_child],
             report,
+            leads: self.leads,
         };
         // SAFETY: the helper has one thread, and `in_child` makes system calls alone.
         let pid = match unsafe { raw::fork() } {
@@ -89,7 +102,9 @@ impl Command<'_> {
         };
         drop(prepared);
         let Some(pid) = pid else { return Err(Fault::own("cannot start a process: it has no number")) };
-        let _ = rustix::process::setpgid(Some(pid), Some(pid));
+        if self.leads == Leads::Group {
+            let _ = rustix::process::setpgid(Some(pid), Some(pid));
+        }
         match self.failure(&outcome, &candidates) {
             None => Ok(Running { pid, stdout, stderr }),
             Some(fault) => {
@@ -126,8 +141,8 @@ impl Command<'_> {
             STAGE_DIRECTORY => {
                 Fault::path("change to the working directory", self.cwd.unwrap_or(b"."), errno)
             }
-            STAGE_USER => Fault::call("become the user of the step", errno),
-            STAGE_STDIO => Fault::call("connect the output of the step", errno),
+            STAGE_USER => Fault::call("become the user of the command", errno),
+            STAGE_STDIO => Fault::call("connect the output of the command", errno),
             _ => diagnose::explain(&self.argv[0], candidates, self.cwd, errno),
         })
     }
@@ -146,7 +161,10 @@ impl Prepared<'_> {
 
     /// Returns only on failure.
     fn become_command(&self, signals: &Signals) -> (i32, Errno) {
-        let _ = rustix::process::setpgid(None, None);
+        let _ = match self.leads {
+            Leads::Group => rustix::process::setpgid(None, None),
+            Leads::Session => rustix::process::setsid().map(drop),
+        };
         for (target, fd) in (0..).zip(&self.stdio) {
             // SAFETY: the child is about to become another program; nothing in it uses its standard descriptors.
             if let Err(errno) = unsafe { raw::replace_descriptor(fd, target) } {

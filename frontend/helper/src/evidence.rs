@@ -103,10 +103,18 @@ impl Evidence {
     /// # Errors
     /// There is no such directory.
     pub(crate) fn required(epoch: u64) -> Result<Self, Fault> {
+        Ok(Self { epoch: Some(epoch), ..Self::unstamped()? })
+    }
+
+    /// The same for what is no part of any cache key and keeps the time at which it was written.
+    ///
+    /// # Errors
+    /// As [`Evidence::required`].
+    pub(crate) fn unstamped() -> Result<Self, Fault> {
         let path = DEFAULT_EVIDENCE.as_bytes();
         let dir = file::open_dir(CWD, path);
         let dir = dir.map_err(|errno| Fault::path("open the evidence directory", path, errno))?;
-        Ok(Self { dir, path: path.to_vec(), epoch: Some(epoch) })
+        Ok(Self { dir, path: path.to_vec(), epoch: None })
     }
 
     /// The directory itself.

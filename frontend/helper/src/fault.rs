@@ -82,6 +82,8 @@ impl fmt::Display for Reason {
             Errno::AGAIN => "resource temporarily unavailable",
             Errno::INVAL => "invalid argument",
             Errno::IO => "input/output error",
+            Errno::CONNREFUSED => "connection refused",
+            Errno::CONNRESET => "connection reset",
             _ => "system error",
         };
         write!(f, "{words} (os error {})", self.0.raw_os_error())

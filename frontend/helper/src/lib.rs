@@ -33,6 +33,7 @@ mod settle;
 mod step;
 mod sys;
 mod tee;
+mod test;
 mod user;
 mod walk;
 
@@ -80,13 +81,14 @@ fn dispatch(args: Vec<Vec<u8>>, mut env: Environment) -> Result<i32, Fault> {
         Some(b"owners") => owners::run(&args),
         Some(b"join") => join::run(&env),
         Some(b"probe") => probe::run(env),
+        Some(b"test") => test::run(env),
         Some(b"settle") => settle::run(env),
         Some(b"databases") => settle::base::run(env),
         // A gate: all that counts is that it ran on this root.
         Some(b"nothing") => Ok(0),
         Some(other) => Err(Fault::own(format!(
             "{MODE_VARIABLE}: unknown mode \"{}\", expected one of \"step\", \"account\", \"owners\", \
-            \"join\", \"probe\", \"settle\", \"databases\", \"nothing\"",
+            \"join\", \"probe\", \"settle\", \"databases\", \"test\", \"nothing\"",
             other.escape_ascii()
         ))),
     }

@@ -4,10 +4,9 @@ use alloc::vec::Vec;
 
 use rustix::fs::CWD;
 use rustix::io::Errno;
-use rustix::process::{
-    Pid, Signal, WaitOptions, WaitStatus, getpid, kill_process, set_child_subreaper, wait,
-};
+use rustix::process::{Pid, Signal, getpid, kill_process, set_child_subreaper};
 
+use crate::sys::raw::Usage;
 use crate::sys::{self, MILLISECOND, Nanos, file, raw};
 
 /// How long killed processes may take to go.
@@ -25,28 +24,60 @@ pub(crate) fn adopt_orphans() {
     }
 }
 
-/// Reaps every child that has ended, and returns the status of `wanted` if it is among them.
-pub(crate) fn reap(wanted: Pid) -> Option<WaitStatus> {
-    let mut status = None;
-    while let Ok(Some((pid, found))) = wait(WaitOptions::NOHANG) {
-        if pid == wanted {
-            status = Some(found);
-        }
-    }
-    status
+/// How a process ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Outcome {
+    /// By itself, with this exit code.
+    Code(i32),
+    /// By this signal.
+    Signal(i32),
 }
 
-/// Kills whatever the step has left running and reaps it; gives up after [`PATIENCE`] on what does not die.
-pub(crate) fn kill_leftovers() {
+impl Outcome {
+    /// Reads the status as `wait` encodes it, of a process that has ended.
+    fn of(status: i32) -> Self {
+        match status & 0x7f {
+            0 => Self::Code(status >> 8 & 0xff),
+            signal => Self::Signal(signal),
+        }
+    }
+
+    /// The exit code that stands for it, as shells have it.
+    pub(crate) fn exit_code(self) -> i32 {
+        match self {
+            Self::Code(code) => code,
+            Self::Signal(signal) => 128 + signal,
+        }
+    }
+}
+
+/// Reaps every child that has ended, adds up what they have used, and returns the outcome of `wanted` if it is among them.
+pub(crate) fn reap(wanted: Pid, usage: &mut Usage) -> Option<Outcome> {
+    let mut outcome = None;
+    while let Ok(Some(child)) = raw::wait_child() {
+        usage.add(&child.usage);
+        if child.pid == wanted.as_raw_pid() {
+            outcome = Some(Outcome::of(child.status));
+        }
+    }
+    outcome
+}
+
+/// Kills whatever the command has left running and reaps it; gives up after [`PATIENCE`] on what does not die.
+pub(crate) fn kill_leftovers(usage: &mut Usage) {
     let deadline = sys::steady_clock() + PATIENCE;
     loop {
-        match wait(WaitOptions::NOHANG) {
-            Ok(Some(_)) | Err(Errno::INTR) => continue,
+        match raw::wait_child() {
+            Ok(Some(child)) => {
+                usage.add(&child.usage);
+                continue;
+            }
+            Err(Errno::INTR) => continue,
             Ok(None) => {}
             Err(_) => return,
         }
         if sys::steady_clock() > deadline {
-            sys::complain("processes of the step survive SIGKILL; going on without them");
+            sys::complain("processes of the command survive SIGKILL; going on without them");
             return;
         }
         kill_children();
@@ -61,29 +92,44 @@ fn kill_children() {
         raw::kill_all_others();
         return;
     }
-    for pid in children() {
-        let _ = kill_process(pid, Signal::KILL);
+    let own = getpid().as_raw_pid();
+    for process in processes().iter().filter(|process| process.parent == own) {
+        let _ = Pid::from_raw(process.pid).map(|pid| kill_process(pid, Signal::KILL));
     }
 }
 
-/// The processes whose parent the helper is.
-fn children() -> Vec<Pid> {
-    let Ok(proc) = file::open_dir(CWD, b"/proc") else { return Vec::new() };
-    let own = getpid().as_raw_pid();
-    let parent = |name: &[u8]| {
-        let stat = file::read(&[b"/proc/", name, b"/stat"].concat()).ok()?;
-        parent_in(&stat)
-    };
-    let pids = file::names(&proc).unwrap_or_default();
-    let pids = pids.iter().filter(|name| parent(name) == Some(own));
-    pids.filter_map(|name| core::str::from_utf8(name).ok()?.parse().ok().and_then(Pid::from_raw)).collect()
+/// A process, as `/proc/PID/stat` describes it.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Process {
+    /// Its number.
+    pub(crate) pid: i32,
+    /// Its parent's number.
+    pub(crate) parent: i32,
+    /// The memory that it has, in pages.
+    pub(crate) resident_pages: u64,
 }
 
-/// The parent in `/proc/PID/stat`: the second field after the last parenthesis, since the name may contain anything.
-fn parent_in(stat: &[u8]) -> Option<i32> {
+/// Every process of the namespace; none where `/proc` is missing.
+pub(crate) fn processes() -> Vec<Process> {
+    let Ok(proc) = file::open_dir(CWD, b"/proc") else { return Vec::new() };
+    let names = file::names(&proc).unwrap_or_default();
+    let numbers = names.iter().filter(|name| name.iter().all(u8::is_ascii_digit));
+    let stat = |name: &Vec<u8>| file::read(&[b"/proc/", name.as_slice(), b"/stat"].concat()).ok();
+    numbers.filter_map(|name| parse_stat(number(name)?, &stat(name)?)).collect()
+}
+
+/// The fields after the last parenthesis, since the name may contain anything: state, parent, …, and the resident pages as
+/// the 22nd of them.
+fn parse_stat(pid: i32, stat: &[u8]) -> Option<Process> {
     let end = stat.iter().rposition(|&byte| byte == b')')?;
-    let field = stat[end..].split(|&byte| byte == b' ').nth(2)?;
-    core::str::from_utf8(field).ok()?.parse().ok()
+    let mut fields = stat[end..].split(|&byte| byte == b' ');
+    let parent = number(fields.nth(2)?)?;
+    let resident_pages = fields.nth(19).and_then(number).unwrap_or(0);
+    Some(Process { pid, parent, resident_pages })
+}
+
+fn number<N: core::str::FromStr>(digits: &[u8]) -> Option<N> {
+    core::str::from_utf8(digits).ok()?.parse().ok()
 }
 
 #[cfg(test)]
@@ -92,9 +138,30 @@ mod tests {
 
     #[test]
     fn the_parent_is_found_behind_any_name() {
-        assert_eq!(parent_in(b"12 (sh) S 7 12 12 0"), Some(7));
-        assert_eq!(parent_in(b"12 (a) S 9 (b)) R 8 1"), Some(8));
-        assert_eq!(parent_in(b"12"), None);
-        assert_eq!(parent_in(b"1 (init) S 0 1"), Some(0));
+        let parent = |stat: &[u8]| parse_stat(1, stat).map(|process| process.parent);
+        assert_eq!(parent(b"12 (sh) S 7 12 12 0"), Some(7));
+        assert_eq!(parent(b"12 (a) S 9 (b)) R 8 1"), Some(8));
+        assert_eq!(parent(b"12"), None);
+        assert_eq!(parent(b"1 (init) S 0 1"), Some(0));
+    }
+
+    #[test]
+    fn a_process_knows_its_memory() {
+        let own = processes().into_iter().find(|process| process.pid == std::process::id() as i32).unwrap();
+        let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
+        let pages: u64 = statm.split(' ').nth(1).unwrap().parse().unwrap();
+        assert!(own.resident_pages.abs_diff(pages) < pages / 2, "{own:?} {pages}");
+    }
+
+    #[test]
+    fn outcomes_are_codes_or_signals() {
+        for (status, outcome, code) in [
+            (0, Outcome::Code(0), 0),
+            (3 << 8, Outcome::Code(3), 3),
+            (9, Outcome::Signal(9), 137),
+            (0x80 | 11, Outcome::Signal(11), 139),
+        ] {
+            assert_eq!((Outcome::of(status), outcome.exit_code()), (outcome, code));
+        }
     }
 }

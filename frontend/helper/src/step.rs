@@ -6,12 +6,11 @@ use alloc::vec::Vec;
 
 use rustix::fs::{CWD, Mode, mkdirat};
 use rustix::io::Errno;
-use rustix::process::WaitStatus;
 
 use crate::apt::AptSettings;
 use crate::capture::{KEPT, Output, Stream};
 use crate::changes::Manifest;
-use crate::child::Command;
+use crate::child::{Command, Leads};
 use crate::clamp::Clamp;
 use crate::clean::CleanUp;
 use crate::config::{AbsolutePath, Config, VARIABLE};
@@ -19,9 +18,10 @@ use crate::environment::Environment;
 use crate::evidence::{CHANGES, Evidence, OUTPUT, STEP, StepReport, StreamReport};
 use crate::fault::Fault;
 use crate::mountinfo::Mounts;
+use crate::reap::Outcome;
 use crate::sys::signal::{self, Signals};
-use crate::sys::{self, MILLISECOND, Nanos, SECOND, raw};
-use crate::user::{self, Identity};
+use crate::sys::{self, MILLISECOND, Nanos, SECOND};
+use crate::user::Identity;
 use crate::walk::Walk;
 use crate::walk::lower::Lower;
 use crate::walk::overlay;
@@ -61,13 +61,6 @@ impl Clocks {
         let set_back = (now.steady - self.steady) - (now.file - self.file);
         if set_back > CLOCK_WAS_SET { self.file - set_back } else { self.file }
     }
-}
-
-/// How the command ended.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Outcome {
-    Code(i32),
-    Signal(i32),
 }
 
 /// Runs a step: the program arguments after the first are the command.
@@ -127,15 +120,15 @@ impl Step {
         make_directory(self.config.cwd.as_ref())?;
         let clean_up = CleanUp::prepare(&self.config, &self.env)?;
         let cwd = self.config.cwd.as_ref().map(AbsolutePath::as_bytes);
-        let command = Command { argv: &self.argv, env: &self.env, cwd, user: user.as_ref() };
+        let (argv, env, user) = (&self.argv, &self.env, user.as_ref());
+        let command = Command { argv, env, cwd, user, leads: Leads::Group };
 
         let begun = sys::steady_clock();
-        let status = tee::follow(command.start(&self.signals)?, &self.signals, output);
+        let (outcome, usage) = tee::follow(command.start(&self.signals)?, &self.signals, output);
         let wall = sys::steady_clock() - begun;
 
         report.wall_ms = (wall / MILLISECOND) as u64;
-        report.set_usage(&raw::children_usage());
-        let outcome = Outcome::of(status);
+        report.set_usage(&usage);
         let code = self.judge(outcome, output, report);
         if code == 0 {
             self.finish(&clean_up, &lower)?;
@@ -165,11 +158,8 @@ impl Step {
     /// Adds what the configuration asks for; what the step's own environment says wins over what we only suggest.
     fn prepare_environment(&mut self, user: Option<&Identity>) -> Result<(), Fault> {
         let Self { config, env, .. } = self;
-        if let Some(user) = user
-            && home_is_of_root(env)?
-        {
-            // As engines do for a user that the image does not know.
-            env.set("HOME", user.home.as_deref().unwrap_or(b"/"));
+        if let Some(user) = user {
+            user.move_in(env)?;
         }
         config.env_unset.iter().for_each(|name| drop(env.remove(name)));
         config.env.iter().for_each(|(name, value)| env.set(name, value.as_bytes()));
@@ -242,34 +232,9 @@ impl Step {
     }
 }
 
-impl Outcome {
-    fn of(status: WaitStatus) -> Self {
-        match (status.exit_status(), status.terminating_signal()) {
-            (Some(code), _) => Self::Code(code),
-            (None, Some(signal)) => Self::Signal(signal),
-            // Not reached: only processes that have ended are reaped.
-            (None, None) => Self::Code(crate::fault::OWN_FAULT),
-        }
-    }
-
-    /// The exit code that stands for it, as shells have it.
-    fn exit_code(self) -> i32 {
-        match self {
-            Self::Code(code) => code,
-            Self::Signal(signal) => 128 + signal,
-        }
-    }
-}
-
 fn apt_settings(config: &Config) -> AptSettings<'_> {
     let ca = Some(config.ca()).filter(|path| has_file(path));
     AptSettings { ca, keep_packages: config.docker_clean }
-}
-
-/// Whether HOME is absent or what the engine sets for root, which is who it starts the helper as.
-fn home_is_of_root(env: &Environment) -> Result<bool, Fault> {
-    let Some(home) = env.get("HOME") else { return Ok(true) };
-    Ok(matches!(home, b"" | b"/" | b"/root") || user::root_home()?.as_deref() == Some(home))
 }
 
 fn has_file(path: &[u8]) -> bool {

@@ -1,18 +1,19 @@
-//! While the command runs: output is passed on and kept, signals are passed on, orphans are reaped.
+//! While a command runs: output is passed on and kept, signals are passed on, orphans are reaped.
 
 use alloc::vec;
 use alloc::vec::Vec;
 
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::fd::{BorrowedFd, OwnedFd};
 use rustix::fs::{OFlags, fcntl_setfl};
 use rustix::io::Errno;
-use rustix::process::{WaitStatus, kill_process, kill_process_group};
+use rustix::process::{kill_process, kill_process_group};
 
 use crate::capture::{Output, Stream};
 use crate::child::Running;
-use crate::reap;
+use crate::reap::{self, Outcome};
 use crate::sys::file::CHUNK;
+use crate::sys::raw::Usage;
 use crate::sys::signal::Signals;
 use crate::sys::{self, MILLISECOND, Nanos};
 
@@ -28,49 +29,67 @@ struct Source {
     fd: OwnedFd,
 }
 
-/// The streams that are still open, and what came out of them.
-struct Tee<'a> {
-    sources: Vec<Source>,
-    output: &'a mut Output,
-    buffer: Vec<u8>,
+/// Whether output is passed on to the helper's own streams besides being kept.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Echo {
+    /// As it comes.
+    On,
+    /// Not at all.
+    Off,
 }
 
-/// Follows the command to its end, kills what it leaves behind, and returns its status.
-pub(crate) fn follow(running: Running, signals: &Signals, output: &mut Output) -> WaitStatus {
+/// The streams of a command that are still open.
+pub(crate) struct Tee {
+    sources: Vec<Source>,
+    buffer: Vec<u8>,
+    echo: Echo,
+}
+
+/// Follows the command to its end, kills what it leaves behind, and returns its outcome and what all have used.
+pub(crate) fn follow(running: Running, signals: &Signals, output: &mut Output) -> (Outcome, Usage) {
     let pid = running.pid;
-    let sources = [(Stream::Out, running.stdout), (Stream::Err, running.stderr)].into_iter();
-    let sources = sources.map(|(stream, fd)| Source { stream, fd }).collect();
-    let mut tee = Tee { sources, output, buffer: vec![0; CHUNK] };
-    tee.prepare();
-    let status = loop {
-        tee.pass_on(Some(signals.descriptor().as_fd()), None);
+    let mut tee = Tee::of(running, Echo::On);
+    let mut usage = Usage::default();
+    let outcome = loop {
+        tee.pass_on([readable(signals.descriptor())], None, output);
         while let Some(signal) = signals.next_forwarded() {
             if kill_process_group(pid, signal).is_err() {
                 let _ = kill_process(pid, signal);
             }
         }
-        if let Some(status) = reap::reap(pid) {
-            break status;
+        if let Some(outcome) = reap::reap(pid, &mut usage) {
+            break outcome;
         }
     };
-    reap::kill_leftovers();
-    tee.drain();
-    status
+    reap::kill_leftovers(&mut usage);
+    tee.drain(output);
+    (outcome, usage)
 }
 
-impl Tee<'_> {
-    /// Reads must not block: a readable pipe is emptied in one go.
-    fn prepare(&self) {
-        for source in &self.sources {
+impl Tee {
+    /// The streams of a command that has just been started. Reads must not block: a readable pipe is emptied in one go.
+    pub(crate) fn of(running: Running, echo: Echo) -> Self {
+        let sources = [(Stream::Out, running.stdout), (Stream::Err, running.stderr)].into_iter();
+        let sources: Vec<_> = sources.map(|(stream, fd)| Source { stream, fd }).collect();
+        for source in &sources {
             let _ = fcntl_setfl(&source.fd, OFlags::NONBLOCK);
             let _ = rustix::pipe::fcntl_setpipe_size(&source.fd, PIPE_SIZE);
         }
+        Self { sources, buffer: vec![0; CHUNK], echo }
     }
 
-    /// Waits for output or for `other` to be readable, and passes on what there is.
-    fn pass_on(&mut self, other: Option<BorrowedFd<'_>>, timeout: Option<Nanos>) {
-        let mut fds: Vec<_> = self.sources.iter().map(|source| &source.fd).map(readable).collect();
-        fds.extend(other.map(|other| PollFd::from_borrowed_fd(other, PollFlags::IN)));
+    /// Waits for output or for one of `others` to be ready, and takes what output there is.
+    pub(crate) fn pass_on<'a>(
+        &mut self,
+        others: impl IntoIterator<Item = PollFd<'a>>,
+        timeout: Option<Nanos>,
+        output: &mut Output,
+    ) {
+        let mut fds: Vec<_> = self.sources.iter().map(|source| readable(&source.fd)).collect();
+        // Each for the shorter time that the streams are borrowed.
+        for other in others {
+            fds.push(other);
+        }
         let timeout = timeout.map(sys::timespec);
         if poll(&mut fds, timeout.as_ref()).is_err() {
             return;
@@ -78,20 +97,21 @@ impl Tee<'_> {
         let ready: Vec<_> = fds.iter().map(|fd| !fd.revents().is_empty()).collect();
         drop(fds);
         let mut ready = ready.into_iter();
-        let (output, buffer) = (&mut *self.output, &mut self.buffer);
-        self.sources.retain(|source| ready.next() != Some(true) || source.empty(output, buffer) == Open::Yes);
+        let (echo, buffer) = (self.echo, &mut self.buffer);
+        self.sources
+            .retain(|source| ready.next() != Some(true) || source.empty(output, buffer, echo) == Open::Yes);
     }
 
     /// What is left in the pipes after all writers were killed.
-    fn drain(&mut self) {
+    pub(crate) fn drain(&mut self, output: &mut Output) {
         let deadline = sys::steady_clock() + DRAIN;
         while !self.sources.is_empty() {
             let left = deadline - sys::steady_clock();
             if left <= 0 {
-                sys::complain("the output of the step is still held open by a process that cannot be killed");
+                sys::complain("the output is still held open by a process that cannot be killed");
                 return;
             }
-            self.pass_on(None, Some(left));
+            self.pass_on([], Some(left), output);
         }
     }
 }
@@ -99,13 +119,15 @@ impl Tee<'_> {
 impl Source {
     /// Passes on what is in the pipe, at most as much as it holds. Standard output comes first, and as a whole: what a
     /// program writes to standard error after it then also stands after it.
-    fn empty(&self, output: &mut Output, buffer: &mut [u8]) -> Open {
+    fn empty(&self, output: &mut Output, buffer: &mut [u8], echo: Echo) -> Open {
         let mut passed_on = 0;
         while passed_on < PIPE_SIZE {
             match rustix::io::read(&self.fd, &mut *buffer) {
                 Ok(0) => return Open::No,
                 Ok(read) => {
-                    sys::write_all(self.stream.own(), &buffer[..read]);
+                    if echo == Echo::On {
+                        sys::write_all(self.stream.own(), &buffer[..read]);
+                    }
                     output.push(self.stream, &buffer[..read]);
                     passed_on += read;
                 }
@@ -135,6 +157,7 @@ impl Stream {
     }
 }
 
-fn readable(fd: &OwnedFd) -> PollFd<'_> {
+/// Waits until there is something to read.
+pub(crate) fn readable(fd: &OwnedFd) -> PollFd<'_> {
     PollFd::new(fd, PollFlags::IN)
 }

@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 
 use rustix::io::Errno;
 
+use crate::environment::Environment;
 use crate::fault::Fault;
 use crate::sys::file;
 
@@ -36,10 +37,28 @@ impl Identity {
     pub(crate) fn in_image(spec: &str) -> Result<Self, Fault> {
         resolve(spec, &database(PASSWD)?, &database(GROUP)?)
     }
+
+    /// Sets HOME to the user's own, as engines do, unless it has been set to something else than root's; `/` for a user that
+    /// the image does not know.
+    ///
+    /// # Errors
+    /// A file of the image that cannot be read.
+    pub(crate) fn move_in(&self, env: &mut Environment) -> Result<(), Fault> {
+        if home_is_of_root(env)? {
+            env.set("HOME", self.home.as_deref().unwrap_or(b"/"));
+        }
+        Ok(())
+    }
+}
+
+/// Whether HOME is absent or what the engine sets for root, which is who it starts the helper as.
+fn home_is_of_root(env: &Environment) -> Result<bool, Fault> {
+    let Some(home) = env.get("HOME") else { return Ok(true) };
+    Ok(matches!(home, b"" | b"/" | b"/root") || root_home()?.as_deref() == Some(home))
 }
 
 /// The home directory of user id 0, which engines put into HOME before the helper starts.
-pub(crate) fn root_home() -> Result<Option<Vec<u8>>, Fault> {
+fn root_home() -> Result<Option<Vec<u8>>, Fault> {
     let passwd = database(PASSWD)?;
     Ok(records(&passwd).find(|record| record.id() == Some(0)).and_then(|record| record.home()))
 }

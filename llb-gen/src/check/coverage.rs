@@ -1,8 +1,8 @@
 //! Every value with branches must have one for each platform of the product.
 
 use crate::diagnostic::{Diagnostic, Sink, listed};
-use crate::model::step::Step;
-use crate::model::{Accelerator, BranchKey, Fragment, Manifest, Platform};
+use crate::model::test::Test;
+use crate::model::{Accelerator, BranchKey, Fragment, Manifest, Platform, When};
 use crate::parse::node::Found;
 use crate::text::Place;
 
@@ -19,24 +19,35 @@ impl<'a> Targets<'a> {
         Self { platforms, accelerator: manifest.accelerator }
     }
 
-    /// Checks the branches of a document without steps.
-    pub(super) fn check(&self, found: &Found, sink: &mut Sink) {
-        self.check_where(found, |_, _| true, sink);
+    /// Checks the branches of a document without steps, leaving out platforms on which the test around them never runs.
+    pub(super) fn check(&self, tests: &[Test], found: &Found, sink: &mut Sink) {
+        self.check_parts(tests.iter().map(|test| (&test.place, &test.when)), found, sink);
     }
 
-    /// Checks the branches of `fragment`, leaving out platforms on which the step around them never runs.
+    /// Checks the branches of `fragment`, leaving out platforms on which the step or test around them never runs.
     pub(super) fn check_fragment(&self, fragment: &Fragment, found: &Found, sink: &mut Sink) {
         let inner = fragment.stages.iter().flat_map(|stage| &stage.steps);
-        let steps: Vec<&Step> = inner.chain(&fragment.steps).filter(|step| !step.when.is_always()).collect();
+        let steps = inner.chain(&fragment.steps).map(|step| (&step.place, &step.when));
+        let tests = fragment.tests.iter().map(|test| (&test.place, &test.when));
+        self.check_parts(steps.chain(tests), found, sink);
+    }
+
+    /// Checks branches of a document of which some parts run on some platforms only.
+    fn check_parts<'d>(
+        &self,
+        parts: impl Iterator<Item = (&'d Place, &'d When)>,
+        found: &Found,
+        sink: &mut Sink,
+    ) {
+        let parts: Vec<(&Place, &When)> = parts.filter(|(_, when)| !when.is_always()).collect();
         let runs = |place: &Place, platform: &Platform| {
-            let around = steps.iter().find(|step| surrounds(&step.place, place));
-            around.is_none_or(|step| self.may_run(step, platform))
+            let around = parts.iter().find(|(part, _)| surrounds(part, place));
+            around.is_none_or(|(_, when)| self.may_run(when, platform))
         };
         self.check_where(found, runs, sink);
     }
 
-    fn may_run(&self, step: &Step, platform: &Platform) -> bool {
-        let when = &step.when;
+    fn may_run(&self, when: &When, platform: &Platform) -> bool {
         let on = when.platforms.is_empty() || when.platforms.iter().any(|one| one.value() == platform);
         on && when.accelerator.is_none_or(|wanted| wanted == self.accelerator)
     }

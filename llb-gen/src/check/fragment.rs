@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use super::files::stages_of;
 use super::variables::{self, Circle};
-use super::{arg, composition, config, step};
+use super::{arg, composition, config, step, test};
 use crate::diagnostic::{Diagnostic, Sink, listed, nearest};
 use crate::model::step::{Action, MountSource, Origin, Step};
-use crate::model::{Arg, ArgKind, Fragment, Stage, StageBase, StageName, Value};
+use crate::model::{Arg, ArgKind, Fragment, Stage, StageBase, StageName, Value, When};
 use crate::ordered::ordered;
 use crate::parse::RawFragment;
 use crate::parse::node::Found;
@@ -35,6 +35,7 @@ pub(super) fn fragment(raw: RawFragment, sink: &mut Sink) -> (Fragment, Found) {
         steps: step::steps(raw.steps.0.map(|steps| steps.0).unwrap_or_default(), &mut found, sink),
         config: config::config(raw.config.0, true, sink),
         stages: stages.into_iter().map(|(name, raw)| stage(name, raw, &mut found, sink)).collect(),
+        tests: test::tests(raw.tests.0, test::Owner::Fragment, sink),
         file,
     };
     variables::circles(&Circle::of_args(&fragment.args), sink);
@@ -137,18 +138,30 @@ fn stage_circles(fragment: &Fragment, sink: &mut Sink) {
     }
 }
 
-/// A condition on an argument must be one that the argument can meet.
+/// The conditions of a fragment's steps and tests.
 fn conditions(fragment: &Fragment, sink: &mut Sink) {
     let steps = fragment.stages.iter().flat_map(|stage| &stage.steps).chain(&fragment.steps);
-    for (name, values) in steps.flat_map(|step| &step.when.args) {
-        match fragment.args.iter().find(|arg| arg.name.value() == name.value()) {
+    let steps = steps.map(|step| &step.when);
+    let tests = fragment.tests.iter().map(|test| &test.when);
+    possible_conditions(steps.chain(tests), &fragment.args, "the fragment's", sink);
+}
+
+/// A condition on an argument must be one that the argument can meet. `whose` arguments they are is for the message.
+pub(super) fn possible_conditions<'w>(
+    conditions: impl Iterator<Item = &'w When>,
+    args: &[Arg],
+    whose: &str,
+    sink: &mut Sink,
+) {
+    for (name, values) in conditions.flat_map(|when| &when.args) {
+        match args.iter().find(|arg| arg.name.value() == name.value()) {
             Some(arg) => values.iter().for_each(|value| possible(arg, value, name.place(), sink)),
             None if name.is_platform_variable() => {}
             None => {
-                let known = || fragment.args.iter().map(|arg| arg.name.as_str());
+                let known = || args.iter().map(|arg| arg.name.as_str());
                 let help = match nearest(name.as_str(), known()) {
                     Some(near) => format!("did you mean `{near}`?"),
-                    None => format!("declare it in the fragment's `args`; declared are {}", listed(known())),
+                    None => format!("declare it in {whose} `args`; declared are {}", listed(known())),
                 };
                 let message = format!("unknown argument `{}`", name.value());
                 sink.push(Diagnostic::error("unknown-argument", name.place(), message).help(help));

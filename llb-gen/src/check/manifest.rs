@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use super::fragment::possible_conditions;
 use super::variables::{self, Circle};
-use super::{arg, config, empty_list};
+use super::{arg, config, empty_list, test};
 use crate::diagnostic::{Diagnostic, Sink, nearest};
 use crate::model::{
     FragmentName, Manifest, Platform, ProductNames, Selection, Slot, SlotName, Template, TemplateSelection,
@@ -44,10 +45,15 @@ pub(super) fn manifest(raw: RawManifest, sink: &mut Sink) -> (Manifest, Found) {
         env: config::env(raw.env.0),
         config: config::config(raw.config.0, false, sink),
         product,
+        tests: test::tests(raw.tests.0, test::Owner::Product, sink),
         file,
     };
     variables::circles(&Circle::of_args(&manifest.args), sink);
     variables::circles(&Circle::of_env(&manifest.env), sink);
+    if !found.broken {
+        let conditions = manifest.tests.iter().map(|test| &test.when);
+        possible_conditions(conditions, &manifest.args, "the manifest's", sink);
+    }
     (manifest, found)
 }
 
@@ -162,10 +168,15 @@ pub(super) fn template(raw: RawTemplate, sink: &mut Sink) -> (Template, Found) {
         args: arg::args(raw.args.0, sink),
         env: config::env(raw.env.0),
         config,
+        tests: test::tests(raw.tests.0, test::Owner::Product, sink),
         file,
     };
     variables::circles(&Circle::of_args(&template.args), sink);
     variables::circles(&Circle::of_env(&template.env), sink);
+    if !found.broken {
+        let conditions = template.tests.iter().map(|test| &test.when);
+        possible_conditions(conditions, &template.args, "the template's", sink);
+    }
     (template, found)
 }
 

@@ -15,6 +15,7 @@ mod product;
 mod run;
 mod scopes;
 mod step;
+mod test;
 mod variables;
 
 pub use product::{CatalogueEntry, FileState};

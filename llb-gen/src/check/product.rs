@@ -127,12 +127,13 @@ impl Parts {
     /// What needs several documents. Where some could not be read, only what their absence does not spoil.
     fn check(&self, manifest_found: &Found, complete: bool, sink: &mut Sink) {
         self.entrypoints(sink);
+        self.test_names(sink);
         self.paths(sink);
         self.argument_values(sink);
         let targets = Targets::of(&self.manifest);
-        targets.check(manifest_found, sink);
-        if let Some((_, found)) = &self.template {
-            targets.check(found, sink);
+        targets.check(&self.manifest.tests, manifest_found, sink);
+        if let Some((template, found)) = &self.template {
+            targets.check(&template.tests, found, sink);
         }
         for (fragment, found) in &self.fragments {
             targets.check_fragment(fragment, found, sink);
@@ -159,6 +160,19 @@ impl Parts {
             scopes.fragment(fragment, apart, found, sink);
         }
         scopes.manifest(&self.manifest, manifest_found, sink);
+    }
+
+    /// Tests are called after whose they are: those of a fragment `template` would be called like the template's.
+    fn test_names(&self, sink: &mut Sink) {
+        let reserved = |fragment: &&Fragment| ["template", "manifest"].contains(&fragment.name.as_str());
+        let fragments = self.fragments.iter().map(|(fragment, _)| fragment).filter(reserved);
+        for fragment in fragments.filter(|fragment| !fragment.tests.is_empty()) {
+            let name = fragment.name.value();
+            let message = format!(
+                "a fragment called `{name}` cannot have tests: they would be called like the {name}'s"
+            );
+            sink.push(Diagnostic::error("reserved-name", fragment.name.place(), message));
+        }
     }
 
     /// Two fragments with an entrypoint: the upper one would win, which is seldom what both authors meant.
@@ -216,7 +230,9 @@ impl Parts {
         let declared: BTreeSet<&str> = ordered(self.declarations().map(|arg| arg.name.as_str()));
         for arg in &self.manifest.args {
             let name = arg.name.as_str();
-            let used = manifest_found.uses.iter().any(|used| used.name == name);
+            let conditions = self.manifest.tests.iter().flat_map(|test| &test.when.args);
+            let used = manifest_found.uses.iter().map(|used| used.name.as_str());
+            let used = used.chain(conditions.map(|(arg, _)| arg.as_str())).any(|used| used == name);
             if !used && !declared.contains(name) {
                 let near =
                     nearest(name, declared.iter().copied()).map(|near| format!("did you mean `{near}`?"));

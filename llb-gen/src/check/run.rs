@@ -56,7 +56,7 @@ fn items<T>(list: Option<Vec<T>>) -> impl Iterator<Item = T> {
     list.unwrap_or_default().into_iter()
 }
 
-fn command_is_there(command: &Command, place: &Place, sink: &mut Sink) {
+pub(super) fn command_is_there(command: &Command, place: &Place, sink: &mut Sink) {
     let nothing = match command {
         Command::Shell(lines) => lines.iter().all(|line| line.trim().is_empty()),
         Command::Script { .. } => false,

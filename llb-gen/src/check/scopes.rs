@@ -6,6 +6,7 @@ use super::fragment::origins;
 use super::variables::{Names, Region};
 use crate::diagnostic::Sink;
 use crate::model::step::{Action, Env, Step};
+use crate::model::test::Test;
 use crate::model::{Arg, Base, Fragment, Manifest, Stage, StageBase, Template, Value};
 use crate::ordered::ordered;
 use crate::parse::node::Found;
@@ -31,7 +32,8 @@ impl<'a> Scopes<'a> {
     pub(super) fn template(&mut self, template: &'a Template, found: &Found, sink: &mut Sink) {
         self.add(&template.env);
         self.template = self.env.clone();
-        self.check(&template.args, defaults(&template.args), found, sink);
+        let regions = defaults(&template.args).into_iter().chain(test_regions(&template.tests));
+        self.check(&template.args, regions.collect(), found, sink);
     }
 
     /// The next fragment. `apart` are the fragments that it is built on, where that is not everything before it.
@@ -59,6 +61,7 @@ impl<'a> Scopes<'a> {
         let mut regions = defaults(&fragment.args);
         fragment.stages.iter().for_each(|stage| regions.extend(stage_regions(fragment, stage)));
         regions.extend(step_regions(&fragment.steps));
+        regions.extend(test_regions(&fragment.tests));
         self.check(&fragment.args, regions, found, sink);
     }
 
@@ -69,6 +72,7 @@ impl<'a> Scopes<'a> {
         regions.push(arguments_only(manifest.base.place()));
         regions.extend(manifest.product.image.iter().map(|image| arguments_only(image.place())));
         regions.extend(manifest.product.tags.place().map(arguments_only));
+        regions.extend(test_regions(&manifest.tests));
         self.check(&manifest.args, regions, found, sink);
     }
 
@@ -132,6 +136,12 @@ fn on_own_image(fragment: &Fragment, stage: &Stage) -> bool {
         }
     }
     false
+}
+
+/// A test knows its own environment, too.
+fn test_regions(tests: &[Test]) -> impl Iterator<Item = Region> {
+    let own_env = tests.iter().filter(|test| !test.env.is_empty());
+    own_env.map(|test| with_env(&test.place, &test.env, false))
 }
 
 fn step_regions(steps: &[Step]) -> Vec<Region> {

@@ -65,17 +65,18 @@ fn finish(
     for (_, at) in name.iter().flat_map(Value::literals).filter(|(text, _)| text.trim().is_empty()) {
         sink.push(Diagnostic::error("empty-value", at, "`name` is empty").expecting("what people shall see"));
     }
-    let when = condition.map(|raw| when(raw, sink)).unwrap_or_default();
+    let when = condition.map(|raw| when(raw, "step", sink)).unwrap_or_default();
     action.map(|action| Step { name, when, action, place })
 }
 
-fn when(raw: RawWhen, sink: &mut Sink) -> When {
+/// Checks when a step or a test, a `what`, runs.
+pub(super) fn when(raw: RawWhen, what: &str, sink: &mut Sink) -> When {
     let empty = raw.platform.as_ref().filter(|platforms| platforms.0.is_empty());
     if let Some(platforms) = empty {
         sink.push(Diagnostic::error(
             "empty-value",
             platforms.place(),
-            "`platform` is empty: the step never runs",
+            format!("`platform` is empty: the {what} never runs"),
         ));
     }
     let values = raw.args.unwrap_or_default().0.into_iter().map(|(name, list)| {

@@ -97,7 +97,7 @@ impl About {
     }
 }
 
-fn source_info(file: &SourceFile) -> Arc<SourceInfo> {
+pub(super) fn source_info(file: &SourceFile) -> Arc<SourceInfo> {
     Arc::new(SourceInfo {
         filename: file.path().to_owned(),
         data: file.shared_bytes(),

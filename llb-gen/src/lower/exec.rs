@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use super::about::About;
 use super::{LowerError, Lowering, Stages};
 use crate::llb::{
-    Access, Cap, ContentCache, Copy, Exec, FileOp, Id, Meta, Mkdir, Mount, Network, Platform, Resources,
-    State,
+    Access, Cap, ContentCache, Copy, Exec, FileOp, HostIp, Id, Meta, Mkdir, Mount, Network, Platform,
+    Resources, State, Ulimit,
 };
 use crate::ordered::ordered;
 use crate::plan::exec::LOWER;
@@ -46,7 +46,7 @@ impl Lowering<'_> {
             exec = exec.device(name, *optional);
         }
         exec = self.sandbox(exec, planned);
-        Ok(exec.meta(about.step().resources(self.limits(planned))).run().root())
+        Ok(exec.meta(about.step().resources(self.limits(&planned.limits))).run().root())
     }
 
     /// Argv, environment, user, root, and the wrapper round them.
@@ -102,14 +102,26 @@ impl Lowering<'_> {
 
     /// What the options give to every process, under what the step says itself.
     fn sandbox(&self, exec: Exec, planned: &PlannedExec) -> Exec {
+        let exec = exec.security(planned.security);
+        self.surrounded(exec, planned.network, &planned.ulimits, &planned.extra_hosts)
+    }
+
+    /// What the options give, with what is the process's own.
+    pub(super) fn surrounded(
+        &self,
+        exec: Exec,
+        network: Option<Network>,
+        ulimits: &[Ulimit],
+        extra_hosts: &[HostIp],
+    ) -> Exec {
         let sandbox = &self.plan.request.sandbox;
-        let mut exec = exec.network(planned.network.unwrap_or(sandbox.network)).security(planned.security);
-        let own: BTreeSet<&str> = ordered(planned.ulimits.iter().map(|limit| limit.name.as_str()));
+        let mut exec = exec.network(network.unwrap_or(sandbox.network));
+        let own: BTreeSet<&str> = ordered(ulimits.iter().map(|limit| limit.name.as_str()));
         let given = sandbox.ulimits.iter().filter(|limit| !own.contains(limit.name.as_str()));
-        for limit in given.chain(&planned.ulimits) {
+        for limit in given.chain(ulimits) {
             exec = exec.ulimit(limit.clone());
         }
-        for host in sandbox.extra_hosts.iter().chain(&planned.extra_hosts) {
+        for host in sandbox.extra_hosts.iter().chain(extra_hosts) {
             exec = exec.extra_host(host.clone());
         }
         if let Some(size) = sandbox.shm_size.filter(|size| *size > 0) {
@@ -121,10 +133,10 @@ impl Lowering<'_> {
     }
 
     /// Limits are said only to a daemon that enforces them: any other refuses the op that asks for them.
-    fn limits(&self, planned: &PlannedExec) -> Resources {
+    pub(super) fn limits(&self, own: &Resources) -> Resources {
         let request = self.plan.request;
         match request.can(Cap::EXEC_LINUX_RESOURCES) {
-            true => planned.limits.clone().or(&request.sandbox.resources),
+            true => own.clone().or(&request.sandbox.resources),
             false => Resources::default(),
         }
     }

@@ -12,6 +12,7 @@ mod exec;
 mod files;
 mod helper;
 mod layout;
+mod test_groups;
 mod trees;
 
 use std::collections::BTreeMap;
@@ -24,11 +25,14 @@ use crate::model::StageName;
 use crate::plan::config::ConfigChange;
 use crate::plan::stage::{PlannedStage, PlannedStageBase};
 use crate::plan::step::{PlannedAction, PlannedStep};
-use crate::plan::{Plan, PlannedFragment};
+use crate::plan::{Plan, PlannedFragment, SkippedTest};
+use crate::record::Selected;
 use crate::request::DEFAULT_EPOCH;
 
 use about::About;
+pub use test_groups::TestGroup;
 use trees::Trees;
+pub use trees::scripts_hint;
 
 /// Layers that an image may have; engines refuse to run one with more.
 pub const LAYER_LIMIT: usize = 127;
@@ -46,6 +50,12 @@ pub struct Lowered {
     pub annotations: BTreeMap<String, String>,
     /// Layers that the image will have.
     pub layers: usize,
+    /// What the product is made of.
+    pub selected: Selected,
+    /// What is tested on the finished root: an exec each, which leaves verdicts and output behind.
+    pub tests: Vec<TestGroup>,
+    /// Tests that cannot run here.
+    pub skipped: Vec<SkippedTest>,
     /// What must succeed before the image is anybody's: its filesystem is of no interest.
     pub checks: Graph,
 }
@@ -89,6 +99,9 @@ impl Plan<'_> {
         let state = lowering.run()?;
         let base = self.base.as_ref().and_then(|base| self.images.get(base));
         Ok(Lowered {
+            tests: lowering.test_groups(&state)?,
+            selected: self.selected.clone(),
+            skipped: self.tests.skipped.clone(),
             graph: Graph::of(&state),
             checks: Graph::of(&lowering.checks()),
             config: lowering.image.to_json(),
@@ -122,6 +135,17 @@ pub enum LowerError {
         /// The fragment.
         fragment: String,
     },
+    /// The same for a test.
+    #[error(
+        "{place}: test `{test}` runs under the frontend's own helper, which the daemon does not offer (it gave no \
+         frontend.bin; BuildKit 0.10 and later do)"
+    )]
+    NoHelperForTest {
+        /// The test.
+        test: String,
+        /// Where it is written.
+        place: crate::text::Place,
+    },
     /// A step copies from a named context that was not given.
     #[error("{place}: named context `{name}` was not given; pass `--build-context {name}=…`")]
     NoContext {
@@ -145,7 +169,9 @@ impl LowerError {
     #[must_use]
     pub fn place(&self) -> Option<&crate::text::Place> {
         match self {
-            Self::NoWrapper { place, .. } | Self::NoContext { place, .. } => Some(place),
+            Self::NoWrapper { place, .. }
+            | Self::NoContext { place, .. }
+            | Self::NoHelperForTest { place, .. } => Some(place),
             Self::NoHelper { .. } | Self::TooManyLayers { .. } => None,
         }
     }

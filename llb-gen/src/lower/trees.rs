@@ -40,10 +40,39 @@ impl Trees {
         Self { states: ordered(states) }
     }
 
+    /// The scripts that tests run, in a transfer of their own: the product's transfers stay what they are whatever its
+    /// tests name. Nothing where no test runs a script.
+    pub(super) fn of_scripts(plan: &Plan<'_>) -> Option<State> {
+        let scripts = plan.tests.running.iter().filter_map(|test| test.script.as_ref());
+        let paths: BTreeSet<String> = ordered(scripts.map(|copy| copy.src.clone()));
+        if paths.is_empty() {
+            return None;
+        }
+        Some(match &plan.request.catalogue {
+            Tree::State(state) => state.clone(),
+            Tree::Local { name, session, hint, exclude, title } => {
+                let tree = Tree::Local {
+                    name: name.clone(),
+                    session: session.clone(),
+                    hint: scripts_hint(hint),
+                    exclude: exclude.clone(),
+                    title: format!("{title} for tests"),
+                };
+                state(&tree, &paths)
+            }
+        })
+    }
+
     /// The filesystem; nothing for a named context that was not given.
     pub(super) fn get(&self, files: &Files) -> Option<&State> {
         self.states.get(files)
     }
+}
+
+/// What tells the transfer of the scripts of tests from that of the files of steps, whose hint is given.
+#[must_use]
+pub fn scripts_hint(hint: &str) -> String {
+    format!("{hint}:tests")
 }
 
 /// The source of a tree, told to send these paths alone, sorted; everything where one of them is the root.

@@ -215,7 +215,7 @@ impl TextValue for Contract {
         let range = match (range.is_empty(), kind) {
             (true, _) => Vec::new(),
             (false, ContractKind::Env) => env_value(range).map_err(wrong)?,
-            (false, _) => range.split(',').map(bound).collect::<Result<_, _>>().map_err(wrong)?,
+            (false, _) => bounds(range, "").map_err(wrong)?,
         };
         Ok(Self { kind: *kind, name: name.to_owned(), range })
     }
@@ -227,7 +227,12 @@ fn env_value(text: &str) -> Result<Vec<Bound>, String> {
     Ok(vec![Bound { relation: Relation::Exactly, version: value.to_owned() }])
 }
 
-fn bound(text: &str) -> Result<Bound, String> {
+/// Bounds with commas between them; versions may also hold the letters `extra`.
+pub(crate) fn bounds(text: &str, extra: &str) -> Result<Vec<Bound>, String> {
+    text.split(',').map(|text| bound(text, extra)).collect()
+}
+
+fn bound(text: &str, extra: &str) -> Result<Bound, String> {
     let text = text.trim();
     let Some((sign, relation)) = RELATIONS.iter().find(|(sign, _)| text.starts_with(sign)) else {
         return Err(format!("{} has no comparison", quoted(text)));
@@ -237,7 +242,7 @@ fn bound(text: &str) -> Result<Bound, String> {
     if version.is_empty() {
         return Err(format!("`{sign}` has no version after it"));
     }
-    let fits = |c: char| c.is_ascii_alphanumeric() || ".+-_~".contains(c);
+    let fits = |c: char| c.is_ascii_alphanumeric() || ".+-_~".contains(c) || extra.contains(c);
     match version.starts_with(|c: char| c.is_ascii_digit()) && version.chars().all(fits) {
         true => Ok(Bound { relation: *relation, version: version.to_owned() }),
         false => Err(format!("{} is no version", quoted(version))),

@@ -7,6 +7,7 @@ use super::image_ref::ImageRef;
 use super::name::{FragmentName, StageName};
 use super::path::ImagePath;
 use super::step::{Env, Step};
+use super::test::Test;
 use super::text_value::{Invalid, TextValue, quoted, text_value};
 use super::value::{List, Value};
 use super::version::Version;
@@ -41,6 +42,8 @@ pub struct Fragment {
     pub config: Config,
     /// Its build-only stages, in the order written.
     pub stages: Vec<Stage>,
+    /// Its tests, in the order written.
+    pub tests: Vec<Test>,
     /// Its `fragment.json`.
     pub file: SourceFile,
 }

@@ -8,6 +8,7 @@ use super::name::{FragmentName, ManifestId, SlotName, TemplateId};
 use super::platform::Platform;
 use super::product_name::{ImageName, TagPattern};
 use super::step::Env;
+use super::test::Test;
 use super::value::{List, Value};
 use super::version::Version;
 use crate::text::{Located, SourceFile};
@@ -41,6 +42,8 @@ pub struct Manifest {
     pub config: Config,
     /// The product's names.
     pub product: ProductNames,
+    /// Its tests, in the order written.
+    pub tests: Vec<Test>,
     /// Its file.
     pub file: SourceFile,
 }
@@ -91,6 +94,8 @@ pub struct Template {
     pub env: Env,
     /// Image config below all fragments; `labels` of the template are among its labels.
     pub config: Config,
+    /// Its tests, in the order written.
+    pub tests: Vec<Test>,
     /// Its file.
     pub file: SourceFile,
 }

@@ -31,6 +31,7 @@ pub(crate) mod snapshot;
 pub(crate) mod source_url;
 pub mod step;
 pub(crate) mod template_text;
+pub mod test;
 pub(crate) mod text_value;
 pub(crate) mod value;
 pub(crate) mod version;
@@ -47,7 +48,7 @@ pub use image_ref::ImageRef;
 pub use manifest::{Manifest, ProductNames, Selection, Slot, Template, TemplateSelection};
 pub use name::{
     AccountName, ArgName, CacheId, ContextName, EnvName, FragmentName, LabelKey, ManifestId, SecretId,
-    SlotName, SshId, StageName, TemplateId,
+    SlotName, SshId, StageName, TemplateId, TestName,
 };
 pub use owner::{Account, FileMode, Owner};
 pub use package::{AptPackage, Requirement};

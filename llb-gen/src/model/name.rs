@@ -26,6 +26,10 @@ checked_text!(
     StageName
 );
 checked_text!(
+    /// The name of a test, unique in its document.
+    TestName
+);
+checked_text!(
     /// The name of an environment variable.
     EnvName
 );
@@ -103,6 +107,7 @@ catalogue_names! {
     SlotName: "a slot name", "core";
     StageName: "a stage name", "build";
     ContextName: "the name of a context", "models";
+    TestName: "the name of a test", "answers";
 }
 
 /// Checks `text` as a C identifier, which is what every shell and `${NAME}` can name.

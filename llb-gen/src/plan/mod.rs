@@ -12,6 +12,7 @@ pub(crate) mod pip;
 mod run;
 pub(crate) mod stage;
 pub(crate) mod step;
+pub(crate) mod test;
 mod title;
 mod user;
 mod view;
@@ -23,6 +24,7 @@ use crate::draft::{Draft, ImageLookup};
 use crate::image::ImageConfig;
 use crate::llb::{Cap, State};
 use crate::model::{Base, Composition, Environments, ImagePath, Level, Value};
+use crate::record::Selected;
 use crate::request::Request;
 use crate::target::Target;
 use crate::text::SourceFile;
@@ -32,6 +34,8 @@ use contracts::{ContractSide, PlannedProbe};
 use here::Here;
 use stage::PlannedStage;
 use step::PlannedStep;
+use test::PlannedTests;
+pub use test::{SkippedTest, TestIdentity, TestOwner};
 use view::{Step, View, Views};
 
 /// What an image turned out to be.
@@ -58,6 +62,10 @@ pub struct Plan<'a> {
     pub(crate) image: ImageConfig,
     /// Changes of the manifest's own config, for the history.
     pub(crate) manifest_change: ConfigChange,
+    /// What the product is made of.
+    pub(crate) selected: Selected,
+    /// What is tested on the finished root.
+    pub(crate) tests: PlannedTests,
     warnings: Warnings,
 }
 
@@ -158,6 +166,8 @@ impl<'a> Draft<'a> {
             manifest_change = config::apply(&manifest.config, &levels.manifest, &shell, &mut image, sink);
             self.request.labels.iter().for_each(|(name, value)| image.set_label(name, value));
         }
+        let tests = test::plan(&self, &image, &shell, sink);
+        let selected = self.selected();
         let base = match &self.base {
             Base::Scratch => None,
             Base::Image(_) => self.base_lookup(),
@@ -172,6 +182,8 @@ impl<'a> Draft<'a> {
             composition: &self.product.composition,
             image,
             manifest_change,
+            selected,
+            tests,
             warnings: Warnings::new(),
         })
     }

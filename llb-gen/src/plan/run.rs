@@ -99,7 +99,7 @@ fn command(run: &Run, here: &Here<'_>) -> Result<(Vec<String>, Option<PlannedMou
 }
 
 /// Several lines are one script that stops at the first that fails; one line is left as it is.
-fn script_text(lines: &[Located<String>]) -> String {
+pub(super) fn script_text(lines: &[Located<String>]) -> String {
     match lines {
         [only] => only.value().clone(),
         lines => lines.iter().fold("set -e".to_owned(), |text, line| format!("{text}\n{}", line.value())),
@@ -124,7 +124,7 @@ fn script_mount(script: &FragmentPath, here: &Here<'_>) -> (String, PlannedMount
     (format!("{dest}/{name}"), PlannedMount::Collected { dest, copies: vec![copy] })
 }
 
-fn network(network: ModelNetwork) -> Option<Network> {
+pub(super) fn network(network: ModelNetwork) -> Option<Network> {
     match network {
         ModelNetwork::Default => None,
         ModelNetwork::None => Some(Network::None),

@@ -54,6 +54,11 @@ pub(crate) fn valid_steps() -> Vec<String> {
     text.lines().map(str::to_owned).collect()
 }
 
+/// A fragment whose only test, on the second line, is `test`.
+pub(crate) fn fragment_of_test(test: &str) -> String {
+    format!("{{\"name\": \"f\", \"version\": \"0.1.0\", \"tests\": [\n{test}\n]}}")
+}
+
 /// A fragment whose only step, on the second line, is `step`.
 pub(crate) fn fragment_of_step(step: &str) -> String {
     format!("{{\"name\": \"f\", \"version\": \"0.1.0\", \"steps\": [\n{step}\n]}}")

@@ -9,9 +9,11 @@ mod execs;
 mod files;
 mod inputs;
 mod keys;
+mod selection;
 mod stages;
+mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bollard_buildkit_proto::pb;
 use llb_gen::check::FileState;
@@ -112,6 +114,7 @@ pub(crate) fn request(platform: &str) -> Request {
         epoch: None,
         sandbox: Sandbox::default(),
         built_on: None,
+        devices: BTreeSet::new(),
         cache_namespace: String::new(),
         context: local("context"),
         catalogue: local("fragments"),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use factory_tests::{BuildOptions, BuildOutcome, Project, Pushed, Repository, unique};
+use factory_tests::{BuildOptions, BuildOutcome, Lab, Project, Pushed, Repository, unique};
 use serde_json::{Value, json};
 
 use crate::parts::{Part, merged};
@@ -126,6 +126,7 @@ fn a_change_runs_and_pushes_its_fragment_and_what_is_built_on_it() {
     let repository = Repository::fresh();
     let push = |tag: &str| repository.push(tag, &product.project, &BuildOptions::default());
     let (_, mut before) = push("0");
+    let _alone = Lab::get().alone();
     let made: Vec<&str> =
         before.layers[small().layers.len()..].iter().map(|one| owner(&one.made_by)).collect();
     let mut slots: Vec<&str> = FRAGMENTS.iter().map(|one| one.0).collect();
@@ -146,6 +147,7 @@ fn a_change_back_runs_nothing() {
     let product = Product::new();
     let build = || product.project.build(&BuildOptions::default()).succeeded();
     let _ = build();
+    let _alone = Lab::get().alone();
     product.write("runtime", "second", "");
     let _ = build();
     product.write("runtime", "first", "");
@@ -158,6 +160,7 @@ fn a_change_that_makes_the_same_bytes_goes_no_further() {
     let repository = Repository::fresh();
     let push = |tag: &str| repository.push(tag, &product.project, &BuildOptions::default());
     let (_, before) = push("before");
+    let _alone = Lab::get().alone();
     product.write("runtime", "first", "another comment");
     let (outcome, after) = push("after");
     let ran = outcome.progress.ran();
@@ -181,6 +184,7 @@ fn a_change_of_times_alone_goes_no_further() {
         |time| merged(&small().reference, &[Part::new("lower", &[], steps(time)), beside(), upper()]);
     let repository = Repository::fresh();
     let (_, before) = repository.push("before", &product(1_000_000_000), &BuildOptions::default());
+    let _alone = Lab::get().alone();
     let (outcome, after) = repository.push("after", &product(1_100_000_000), &BuildOptions::default());
     let ran = outcome.progress.ran();
     assert!(!ran.iter().any(|name| name.contains("/upper")), "{ran:#?}");

@@ -1,6 +1,6 @@
 //! Contracts, looked up in what was built.
 
-use factory_tests::{BuildOptions, unique};
+use factory_tests::{BuildOptions, Lab, unique};
 use serde_json::{Value, json};
 
 use crate::parts::{Part, merged, said};
@@ -40,6 +40,7 @@ fn contracts_that_hold_let_the_image_through() {
     let mut fragment: Value = serde_json::from_slice(&std::fs::read(project.path(FILE)).unwrap()).unwrap();
     fragment["provides"] = json!(["command:tool"]);
     project.fragment("only", fragment);
+    let _alone = Lab::get().alone();
     let again = project.build(&BuildOptions::oci()).succeeded();
     let ran: Vec<&str> =
         again.progress.ran().into_iter().filter(|name| !name.starts_with("[internal] ")).collect();

@@ -1,6 +1,6 @@
 //! A product whose base has moved keeps its fragments' layers.
 
-use factory_tests::{BuildOptions, Project, Pushed, Repository, unique};
+use factory_tests::{BuildOptions, Lab, Project, Pushed, Repository, unique};
 use serde_json::json;
 
 use crate::parts::{Part, assert_content, merged, tree};
@@ -66,6 +66,7 @@ fn fragments_keep_their_layers_on_another_base() {
     assert!(before.stands_on(&first));
     let moved = product(&second.reference, &salt);
     let options = BuildOptions::default().build_arg("FACTORY_BUILT_ON", &first.reference);
+    let _alone = Lab::get().alone();
     let (outcome, after) = repository.push("product-2", &moved, &options);
     let ran = outcome.progress.ran();
     let of_fragments: Vec<&&str> = ran.iter().filter(|name| !name.starts_with("[product] ")).collect();

@@ -24,7 +24,7 @@ fn small() -> Project {
 
 #[test]
 fn a_build_ends_with_a_summary() {
-    let _shared = crate::llm_serve::beside_others();
+    let _slot = Lab::get().slot();
     let name = ImageName::local();
     let built = in_checkout(&["build", "llm_serve", "--progress", "plain", "--tag", name.as_str()]);
     let summary = built.expect("factory build llm_serve");

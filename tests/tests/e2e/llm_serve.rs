@@ -1,7 +1,7 @@
 //! The product of the README: built, run, asked; and built again, with everything and then nearly everything cached.
 
 use std::fs;
-use std::sync::{OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use factory_tests::{BuildOptions, BuildOutcome, Container, ImageName, Lab, Project, unique};
@@ -14,19 +14,6 @@ path, body = sys.argv[1], sys.argv[2].encode() if len(sys.argv) > 2 else None
 request = urllib.request.Request("http://127.0.0.1:8080" + path, body, {"Content-Type": "application/json"})
 print(urllib.request.urlopen(request, timeout=5).read().decode())
 "#;
-
-/// Builds of this product. The daemon merges equal steps of builds that run at the same time, and then says of neither
-/// whether it was cached: who counts what ran builds alone.
-static BUILDS: RwLock<()> = RwLock::new(());
-
-/// Held while the product is built beside others.
-pub(crate) fn beside_others() -> RwLockReadGuard<'static, ()> {
-    BUILDS.read().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn alone() -> RwLockWriteGuard<'static, ()> {
-    BUILDS.write().unwrap_or_else(PoisonError::into_inner)
-}
 
 fn build(project: &Project, options: &BuildOptions) -> BuildOutcome {
     let secret = Lab::get().site_ca_secret();
@@ -53,7 +40,6 @@ fn answer(container: &Container, words: &[&str]) -> serde_json::Value {
 
 #[test]
 fn the_server_answers() {
-    let _shared = beside_others();
     let name = ImageName::local();
     let _ = build(&built(), &BuildOptions::store(name.as_str())).succeeded();
     // Nothing but loopback: it needs nothing from outside.
@@ -71,7 +57,6 @@ fn the_server_answers() {
 
 #[test]
 fn the_image_says_how_it_is_run() {
-    let _shared = beside_others();
     let image = build(&built(), &BuildOptions::oci()).succeeded().image();
     let config = &image.config_json()["config"];
     assert_eq!(config["User"], "llmuser");
@@ -91,7 +76,6 @@ fn the_image_says_how_it_is_run() {
 
 #[test]
 fn the_image_holds_no_traces_of_its_making() {
-    let _shared = beside_others();
     let image = build(&built(), &BuildOptions::oci()).succeeded().image();
     let tree = image.filesystem();
     let below = |folder: &str| -> Vec<String> {
@@ -111,7 +95,7 @@ fn the_image_holds_no_traces_of_its_making() {
 
 #[test]
 fn a_second_build_runs_nothing() {
-    let _alone = alone();
+    let _alone = Lab::get().alone();
     let again = build(&built(), &BuildOptions::default()).succeeded();
     let steps: Vec<&str> = again.progress.steps().map(|vertex| vertex.name.as_str()).collect();
     assert!(steps.len() >= 5, "{steps:?}");
@@ -120,7 +104,7 @@ fn a_second_build_runs_nothing() {
 
 #[test]
 fn a_touched_file_runs_the_steps_of_its_fragment_alone() {
-    let _alone = alone();
+    let _alone = Lab::get().alone();
     let project = built();
     let path = project.path("fragments/model_serve_mock/0.1.0/app/main.py");
     let source = fs::read_to_string(&path).unwrap();
@@ -135,7 +119,7 @@ fn a_touched_file_runs_the_steps_of_its_fragment_alone() {
 
 #[test]
 fn a_changed_argument_of_the_image_alone_runs_nothing() {
-    let _alone = alone();
+    let _alone = Lab::get().alone();
     let options = BuildOptions::oci().build_arg("APP_PORT", "9000");
     let built = build(&built(), &options).succeeded();
     let image = built.image();

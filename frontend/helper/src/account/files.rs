@@ -42,7 +42,7 @@ impl Pending {
         let real = behind_links(path.as_bytes()).map_err(fault)?;
         let (parent, name) = split(&real);
         make_folders(parent)?;
-        let dir = open_folder(parent).map_err(fault)?;
+        let dir = file::open_folder(parent).map_err(fault)?;
         let old = Meta::of(&dir, name).map_err(fault)?;
         if old.as_ref().is_some_and(|old| !old.kind.is_file()) {
             return Err(Fault::own(format!("cannot write {path}: it is no regular file")));

@@ -45,8 +45,8 @@ impl Home<'_> {
         }
         files::make_folders(self.path)?;
         let fault = |errno| Fault::path("make the home folder", self.path, errno);
-        let home = files::open_folder(self.path).map_err(fault)?;
-        match files::open_folder(SKELETON) {
+        let home = file::open_folder(self.path).map_err(fault)?;
+        match file::open_folder(SKELETON) {
             Ok(skeleton) => self.copy_folder(&skeleton, &home).map_err(fault)?,
             Err(Errno::NOENT | Errno::NOTDIR) => {}
             Err(errno) => return Err(Fault::path("read", SKELETON, errno)),

@@ -22,6 +22,9 @@ use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+pub(crate) use stanzas::field as package_field;
+pub(crate) use versions::compare as compare_versions;
+
 use links::Group;
 use merge::Merge;
 use order::sorted;

@@ -21,7 +21,7 @@ fn stanzas(text: &[u8]) -> Option<Vec<Vec<u8>>> {
 }
 
 /// The value of a field on one line, without spaces around it.
-pub(super) fn field<'a>(stanza: &'a [u8], name: &str) -> Option<&'a [u8]> {
+pub(crate) fn field<'a>(stanza: &'a [u8], name: &str) -> Option<&'a [u8]> {
     let value = |line: &'a [u8]| {
         let (head, value) = line.split_at_checked(name.len())?;
         head.eq_ignore_ascii_case(name.as_bytes()).then_some(())?;

@@ -3,7 +3,7 @@
 use core::cmp::Ordering;
 
 /// Compares two versions: epoch, upstream version, revision.
-pub(super) fn compare(left: &[u8], right: &[u8]) -> Ordering {
+pub(crate) fn compare(left: &[u8], right: &[u8]) -> Ordering {
     let [(a, left), (b, right)] = [left, right].map(split_epoch);
     let [(left, a_revision), (right, b_revision)] = [left, right].map(split_revision);
     // An epoch is a number, and no epoch is 0.

@@ -11,7 +11,8 @@ use rustix::process::{Signal, kill_process_group};
 
 use crate::child::Command;
 use crate::fault::Fault;
-use crate::reap;
+use crate::reap::{self, Outcome};
+use crate::sys::raw::Usage;
 use crate::sys::signal::{self, Signals};
 use crate::sys::{self, Nanos};
 
@@ -54,10 +55,10 @@ pub(super) fn run(command: &Command<'_>, signals: &Signals, deadline: Nanos) -> 
             let name = signal::name(number);
             return Err(Fault::command(128 + number, alloc::format!("ended by {name}")));
         }
-        if let Some(status) = reap::reap(running.pid) {
+        if let Some(outcome) = reap::reap(running.pid, &mut Usage::default()) {
             end(running.pid);
             sources.iter_mut().for_each(Source::read);
-            let succeeded = status.exit_status() == Some(0);
+            let succeeded = outcome == Outcome::Code(0);
             return Ok(Attempt::Ended { succeeded, output: sources.map(|source| source.kept).concat() });
         }
         if sys::steady_clock() >= deadline {
@@ -70,7 +71,7 @@ pub(super) fn run(command: &Command<'_>, signals: &Signals, deadline: Nanos) -> 
 /// Kills what is left of a command.
 fn end(pid: rustix::process::Pid) {
     let _ = kill_process_group(pid, Signal::KILL);
-    reap::kill_leftovers();
+    reap::kill_leftovers(&mut Usage::default());
 }
 
 /// Waits for output, a signal (the end of the command is one) or the deadline.

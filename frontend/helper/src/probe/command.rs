@@ -10,7 +10,7 @@ use super::attempt::{self, Attempt};
 use super::contract::Contract;
 use super::version::{self, Version};
 use super::{Finding, suggestion};
-use crate::child::{Command, DEFAULT_PATH};
+use crate::child::{Command, DEFAULT_PATH, Leads};
 use crate::environment::Environment;
 use crate::fault::Fault;
 use crate::sys::file::{self, Meta};
@@ -52,7 +52,7 @@ fn directories(env: &Environment) -> impl Iterator<Item = &[u8]> {
 }
 
 /// The path of a command, or why there is none.
-pub(super) fn find(name: &[u8], env: &Environment) -> Result<Vec<u8>, String> {
+pub(crate) fn find(name: &[u8], env: &Environment) -> Result<Vec<u8>, String> {
     let mut why = None;
     for dir in directories(env) {
         let path = [dir, name].join(&b'/');
@@ -85,7 +85,7 @@ fn ask(path: &[u8], env: &Environment, signals: &Signals) -> Result<Result<Strin
     let mut why = format!("{shown} says no version (asked with --version, -V and version)");
     for question in QUESTIONS {
         let argv = [path.to_vec(), question.to_vec()];
-        let command = Command { argv: &argv, env, cwd: None, user: None };
+        let command = Command { argv: &argv, env, cwd: None, user: None, leads: Leads::Group };
         match attempt::run(&command, signals, deadline) {
             Ok(Attempt::Ended { succeeded, output }) => {
                 let text = String::from_utf8_lossy(&output);

@@ -45,22 +45,22 @@ impl Side {
 /// One contract.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Contract {
+pub(crate) struct Contract {
     /// As its author wrote it.
-    pub(super) text: String,
+    pub(crate) text: String,
     /// What it is about.
-    pub(super) kind: Kind,
+    pub(crate) kind: Kind,
     /// Which one of these.
-    pub(super) name: String,
+    pub(crate) name: String,
     /// Every bound must hold; none: any version will do.
     #[serde(default)]
-    pub(super) range: Vec<Bound>,
+    pub(crate) range: Vec<Bound>,
 }
 
 /// What can be checked on a root.
 #[derive(Deserialize, Clone, Copy, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// A command in PATH.
     Command,
     /// A Python distribution.
@@ -76,18 +76,18 @@ pub(super) enum Kind {
 }
 
 /// One side of a range.
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Bound {
+pub(crate) struct Bound {
     /// How a version is compared.
-    pub(super) op: Op,
+    pub(crate) op: Op,
     /// With what.
-    pub(super) version: String,
+    pub(crate) version: String,
 }
 
 /// A comparison.
-#[derive(Deserialize, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Op {
+#[derive(Debug, Deserialize, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Op {
     /// Not before.
     #[serde(rename = ">=")]
     AtLeast,
@@ -109,7 +109,8 @@ pub(super) enum Op {
 }
 
 impl Op {
-    fn holds(self, order: Ordering) -> bool {
+    /// Whether a version that compares so with the bound is on its right side.
+    pub(crate) fn holds(self, order: Ordering) -> bool {
         match self {
             Self::AtLeast => order.is_ge(),
             Self::Above => order.is_gt(),

@@ -24,7 +24,11 @@ use crate::fault::Fault;
 use crate::nearest::nearest;
 use crate::sys::signal::Signals;
 use crate::{reap, sys};
-use contract::{Contract, Kind, Probe};
+pub(crate) use command::find as find_command;
+use contract::Probe;
+pub(crate) use contract::{Bound, Contract, Kind, Op};
+pub(crate) use python::look as look_for_distribution;
+pub(crate) use version::Version;
 
 /// The variable that carries the contracts.
 const VARIABLE: &str = "FACTORY_PROBE";
@@ -34,7 +38,7 @@ const RESULT: &str = "probe.json";
 const UNMET: i32 = 1;
 
 /// How a contract turned out.
-enum Finding {
+pub(crate) enum Finding {
     /// It is met, by this: a version, or what there is to say about the rest.
     Met(String),
     /// It is not, for this reason.

@@ -24,7 +24,7 @@ struct Distribution {
 
 /// Looks for a distribution. What is found is its version. Where the active interpreter has it, that one counts; else any
 /// that is within the range.
-pub(super) fn look(contract: &Contract, env: &Environment) -> Finding {
+pub(crate) fn look(contract: &Contract, env: &Environment) -> Finding {
     let wanted = normalised(&contract.name);
     let mut all = Vec::new();
     for prefixes in [active_prefixes(env), other_prefixes()] {

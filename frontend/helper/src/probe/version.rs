@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 /// A version, in order. What follows the release is ignored unless it says that it comes before or after it.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Version {
+pub(crate) struct Version {
     epoch: u64,
     /// Without zeros at the end: 3.11 is 3.11.0.
     release: Vec<u64>,
@@ -23,7 +23,7 @@ enum Stage {
 
 impl Version {
     /// Reads a text that begins with a number.
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let text = text.strip_prefix('v').unwrap_or(text);
         let (epoch, text) = match text.split_once('!') {
             Some((epoch, rest)) => (digits(epoch).filter(|(_, rest)| rest.is_empty())?.0, rest),

@@ -134,10 +134,14 @@ pub(crate) fn names(dir: &OwnedFd) -> Result<Vec<Vec<u8>>, Errno> {
     Ok(names)
 }
 
+/// Opens a directory by path, following links.
+pub(crate) fn open_folder(path: &[u8]) -> Result<OwnedFd, Errno> {
+    openat(CWD, path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+}
+
 /// The names in a directory by path, following links; none where it cannot be read.
 pub(crate) fn names_at(path: &[u8]) -> Vec<Vec<u8>> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    openat(CWD, path, flags, Mode::empty()).and_then(|dir| names(&dir)).unwrap_or_default()
+    open_folder(path).and_then(|dir| names(&dir)).unwrap_or_default()
 }
 
 /// Reads a whole file by path, following links: for the few small files of the image that the helper reads itself.
@@ -170,9 +174,16 @@ pub(crate) fn fill(fd: &OwnedFd, buffer: &mut [u8]) -> Result<usize, Errno> {
 /// Reads the beginning of a regular file by path, following links.
 pub(crate) fn read_start(path: &[u8], size: usize) -> Result<Vec<u8>, Errno> {
     let fd = openat(CWD, path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty())?;
-    let mut start = vec![0; size];
-    let read = fill(&fd, &mut start)?;
-    start.truncate(read);
+    let mut start = Vec::new();
+    while start.len() < size {
+        let filled = start.len();
+        start.resize(size.min(filled + CHUNK), 0);
+        let read = fill(&fd, &mut start[filled..])?;
+        start.truncate(filled + read);
+        if read == 0 {
+            break;
+        }
+    }
     Ok(start)
 }
 

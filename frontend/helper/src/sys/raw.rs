@@ -121,7 +121,8 @@ pub(crate) fn signal_descriptor(set: u64) -> Result<OwnedFd, Errno> {
     }
 }
 
-/// What all reaped children and theirs have used.
+/// What a process has used, and those of its children that it has waited for.
+#[derive(Clone, Copy, Default)]
 pub(crate) struct Usage {
     /// Processor time in user mode, in microseconds.
     pub(crate) user_us: u64,
@@ -131,13 +132,35 @@ pub(crate) struct Usage {
     pub(crate) peak_rss_kib: u64,
 }
 
-/// `getrusage` of the reaped children.
-pub(crate) fn children_usage() -> Usage {
+impl Usage {
+    /// Adds what another process has used.
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.user_us += other.user_us;
+        self.system_us += other.system_us;
+        self.peak_rss_kib = self.peak_rss_kib.max(other.peak_rss_kib);
+    }
+}
+
+/// A child that has ended.
+pub(crate) struct Ended {
+    /// Which one.
+    pub(crate) pid: i32,
+    /// How, as `wait` encodes it.
+    pub(crate) status: i32,
+    /// What it has used.
+    pub(crate) usage: Usage,
+}
+
+/// `wait4` for any child, without waiting. None: there are children, and none of them has ended.
+pub(crate) fn wait_child() -> Result<Option<Ended>, Errno> {
+    let mut status = 0_i32;
     // The kernel's structure: two times of two words, then fourteen words, of which the first is the resident set.
     let mut words = [0_i64; 18];
-    let who = usize::MAX;
-    // SAFETY: `words` has the size of the structure on 64-bit architectures.
-    unsafe { call(kernel::__NR_getrusage, [who, words.as_mut_ptr() as usize, 0, 0, 0]) };
+    let arguments =
+        [usize::MAX, &raw mut status as usize, kernel::WNOHANG as usize, words.as_mut_ptr() as usize, 0];
+    // SAFETY: `status` is an int, and `words` has the size of the structure on 64-bit architectures.
+    let pid = checked(unsafe { call(kernel::__NR_wait4, arguments) })?;
     let microseconds = |at: usize| (words[at] * 1_000_000 + words[at + 1]) as u64;
-    Usage { user_us: microseconds(0), system_us: microseconds(2), peak_rss_kib: words[4] as u64 }
+    let usage = Usage { user_us: microseconds(0), system_us: microseconds(2), peak_rss_kib: words[4] as u64 };
+    Ok((pid != 0).then_some(Ended { pid: pid as i32, status, usage }))
 }

@@ -4,6 +4,7 @@ use super::RawEnv;
 use super::arg::RawArgs;
 use super::config::RawConfig;
 use super::step::RawStep;
+use super::test::RawTest;
 use crate::model::{Contract, FragmentName, ImagePath, List, StageBase, StageName, Value, Version};
 use crate::parse::decode::{Kept, Map, OneOrMany, Tolerant};
 use crate::parse::object::object;
@@ -45,6 +46,8 @@ object! {
         /// Build-only stages: files are copied out of them with `"from": "stage:NAME"`. One that nothing uses is never
         /// run.
         "stages" stages: Kept<Map<StageName, RawStage>>,
+        /// What must be true of an image with it: looked at in the finished root.
+        "tests" tests: Kept<Tolerant<RawTest>>,
     }
 }
 

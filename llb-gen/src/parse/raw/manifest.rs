@@ -5,11 +5,12 @@ use jsonc_parser::ast::Value as Json;
 use super::RawEnv;
 use super::arg::RawArgs;
 use super::config::RawConfig;
+use super::test::RawTest;
 use crate::model::{
     Accelerator, Base, FragmentName, ImageName, List, ManifestId, Platform, TagPattern, TemplateId, Value,
     Version,
 };
-use crate::parse::decode::{Decode, Kept, Map};
+use crate::parse::decode::{Decode, Kept, Map, Tolerant};
 use crate::parse::node::{Context, Node};
 use crate::parse::object::object;
 use crate::text::{Located, Place};
@@ -46,6 +47,8 @@ object! {
         "config" config: Kept<RawConfig>,
         /// The names under which the product is published.
         "product" product: Kept<RawProductNames>,
+        /// What must be true of the product: looked at after the tests of its fragments and of its template.
+        "tests" tests: Kept<Tolerant<RawTest>>,
     }
 }
 

@@ -3,6 +3,7 @@
 //! What these types cannot say (which members go together, what refers to what) is the business of [`crate::check`].
 //! The documentation of every member here is its description in the JSON Schemas.
 
+mod action;
 pub(crate) mod arg;
 pub(crate) mod config;
 pub(crate) mod files;
@@ -14,6 +15,7 @@ pub(crate) mod run;
 pub(crate) mod short;
 pub(crate) mod step;
 pub(crate) mod template;
+pub(crate) mod test;
 pub(crate) mod when;
 
 use crate::model::{EnvName, LabelKey, Value};

@@ -2,11 +2,11 @@
 
 use jsonc_parser::ast::{Object, Value as Json};
 
+use super::action::one_action;
 use super::files::{RawAdd, RawCopy, RawFile, RawMkdir, RawRemove, RawSymlink, RawUser};
 use super::packages::{RawApt, RawPip};
 use super::run::RawRunStep;
 use super::when::RawWhen;
-use crate::diagnostic::{Diagnostic, listed, nearest};
 use crate::model::Value;
 use crate::parse::decode::Decode;
 use crate::parse::node::{Context, Node};
@@ -102,34 +102,8 @@ impl Decode for RawStep {
 
 /// The one action of a step. `user` beside `run` is an option of it.
 fn action(object: &Object<'_>, cx: &mut Context<'_>) -> Option<&'static str> {
-    let has = |name: &str| object.properties.iter().any(|property| property.name.as_str() == name);
-    let found: Vec<&'static str> =
-        ACTIONS.into_iter().filter(|name| has(name) && !(*name == "user" && has("run"))).collect();
-    match found[..] {
-        [one] => Some(one),
-        [] => no_action(object, cx),
-        [_, second, ..] => {
-            let property = object.properties.iter().find(|property| property.name.as_str() == second)?;
-            let message = format!("a step with several actions: {}", listed(found.iter().copied()));
-            let fault = Diagnostic::error("several-actions", &cx.place(&property.name), message);
-            cx.refuse(fault.help("write a step for each"))
-        }
-    }
-}
-
-fn no_action(object: &Object<'_>, cx: &mut Context<'_>) -> Option<&'static str> {
-    let near = object
-        .properties
-        .iter()
-        .find_map(|property| nearest(property.name.as_str(), ACTIONS).map(|near| (property, near)));
-    let expected = format!("one of {}", listed(ACTIONS));
-    let fault = match near {
-        Some((property, near)) => {
-            let shown = crate::model::text_value::quoted(property.name.as_str());
-            Diagnostic::error("unknown-member", &cx.place(&property.name), format!("unknown action {shown}"))
-                .help(format!("did you mean `{near}`?"))
-        }
-        None => Diagnostic::error("no-action", &cx.place(object), "a step without an action"),
-    };
-    cx.refuse(fault.expecting(expected))
+    let (users, others): (Vec<_>, Vec<_>) = ACTIONS.into_iter().partition(|name| *name == "user");
+    let runs = object.properties.iter().any(|property| property.name.as_str() == "run");
+    let actions: Vec<&'static str> = others.into_iter().chain(users.into_iter().filter(|_| !runs)).collect();
+    one_action(object, "step", &actions, cx)
 }

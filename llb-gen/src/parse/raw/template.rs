@@ -4,9 +4,10 @@ use jsonc_parser::ast::Value as Json;
 
 use super::arg::RawArgs;
 use super::config::RawConfig;
+use super::test::RawTest;
 use super::{RawEnv, RawLabels};
 use crate::model::{List, SlotName, TemplateId, Version};
-use crate::parse::decode::{Decode, Kept};
+use crate::parse::decode::{Decode, Kept, Tolerant};
 use crate::parse::node::{Context, Node};
 use crate::parse::object::object;
 use crate::text::Located;
@@ -34,6 +35,8 @@ object! {
         "env" env: Kept<RawEnv>,
         /// Image config below all fragments.
         "config" config: Kept<RawConfig>,
+        /// What must be true of every product: looked at after the tests of its fragments.
+        "tests" tests: Kept<Tolerant<RawTest>>,
     }
 }
 
