@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use llb_gen::record::{
-    AcceleratorFacts, ErrorKind, ErrorRecord, Execution, FragmentEntry, Outcome, Pointer, Record,
-    SCHEMA_VERSION, Verdict,
+    AcceleratorFacts, Budget, CombinationEntry, ErrorKind, ErrorRecord, Execution, FragmentEntry, Outcome,
+    Pointer, Record, SCHEMA_VERSION, TestEntry, Verdict,
 };
 use serde_json::{Value, json};
 
@@ -14,6 +14,18 @@ fn digest(letter: char) -> String {
 
 fn record() -> Record {
     Record {
+        combination: Some(CombinationEntry { plan: "all".to_owned(), slug: "core-0.1.0".to_owned() }),
+        limits: Some(Budget { memory: Some(1 << 30), time_ms: None }),
+        peaks: Some(Budget { memory: Some(9_000_000), time_ms: Some(12) }),
+        tests: vec![TestEntry {
+            name: "core/python".to_owned(),
+            verdict: Verdict::Pass,
+            reason: None,
+            location: "fragments/core/0.1.0/fragment.json:12".to_owned(),
+            wall_ms: 12,
+            cpu_ms: 8,
+            peak_memory: 9_000_000,
+        }],
         schema_version: SCHEMA_VERSION,
         build_id: "p-1-linux-amd64".to_owned(),
         manifest_id: "p".to_owned(),
@@ -38,7 +50,7 @@ fn record() -> Record {
         test_hash: digest('d'),
         result: Outcome {
             status: Verdict::Fail,
-            tested_at: "2026-11-20T10:00:43Z".to_owned(),
+            tested_at: Some("2026-11-20T10:00:43Z".to_owned()),
             image_digest: Some(digest('e')),
             notes: None,
         },
@@ -55,6 +67,11 @@ fn record() -> Record {
 /// The members that the design promises, by the names under which they are read.
 fn written() -> Value {
     json!({
+        "combination": {"plan": "all", "slug": "core-0.1.0"},
+        "limits": {"memory": 1_073_741_824},
+        "peaks": {"memory": 9_000_000, "time_ms": 12},
+        "tests": [{"name": "core/python", "verdict": "pass", "location": "fragments/core/0.1.0/fragment.json:12",
+                   "wall_ms": 12, "cpu_ms": 8, "peak_memory": 9_000_000}],
         "schema_version": 1,
         "build_id": "p-1-linux-amd64",
         "manifest_id": "p",
@@ -129,6 +146,8 @@ fn what_is_no_record_is_refused_by_type_and_schema_alike() {
 #[test]
 fn an_error_record_says_where() {
     let error = ErrorRecord {
+        manifest_id: None,
+        platform: None,
         schema_version: SCHEMA_VERSION,
         build_id: "p-1-linux-amd64".to_owned(),
         kind: ErrorKind::Step,

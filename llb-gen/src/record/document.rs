@@ -5,6 +5,12 @@ use serde::{Deserialize, Serialize};
 /// The version of the documents' form: the member `schema_version`.
 pub const SCHEMA_VERSION: u32 = 1;
 
+/// The predicate type of a record in an attestation. Provisional: the project has no domain yet, and `.invalid` (RFC 2606) can
+/// never be somebody's.
+pub const RECORD_PREDICATE_TYPE: &str = "https://factory.invalid/attestation/compatibility-record/v1";
+/// The predicate type of in-toto's test results (in-toto attestation framework, predicate `test-result`).
+pub const TEST_RESULT_PREDICATE_TYPE: &str = "https://in-toto.io/attestation/test-result/v0.1";
+
 /// What is known of a combination.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -52,9 +58,11 @@ pub struct FragmentEntry {
 pub struct Outcome {
     /// The verdict on the product as a whole.
     pub status: Verdict,
-    /// When it was reached, in UTC: RFC 3339 with a `Z` at the end.
+    /// When the last of the tests really ran, in UTC: RFC 3339 with a `Z` at the end. A verdict from the cache keeps its time;
+    /// where nothing ran, there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(extend("format" = "date-time")))]
-    pub tested_at: String,
+    pub tested_at: Option<String>,
     /// The digest of the image, where one was made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(regex(pattern = r"^sha256:[0-9a-f]{64}$")))]
@@ -92,6 +100,52 @@ pub struct AcceleratorFacts {
     pub model: Option<String>,
 }
 
+/// What one test said.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct TestEntry {
+    /// Its name, such as `core/python`.
+    pub name: String,
+    /// What it said.
+    pub verdict: Verdict,
+    /// Why, where that is not a pass.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Where it is written: `fragments/core/0.1.0/fragment.json:12`.
+    pub location: String,
+    /// How long it took, in milliseconds.
+    pub wall_ms: u64,
+    /// The processor time of its processes, in milliseconds.
+    pub cpu_ms: u64,
+    /// The most memory that its processes had together, in bytes.
+    pub peak_memory: u64,
+}
+
+/// An amount of memory and a time: the most that a product's tests may need, or what they did need.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Budget {
+    /// Bytes of memory that any one test had at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory: Option<u64>,
+    /// Milliseconds that all tests took together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_ms: Option<u64>,
+}
+
+/// The combination of a plan that a build is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct CombinationEntry {
+    /// The plan's id.
+    pub plan: String,
+    /// The combination's name in the plan, such as `core-0.1.0_light-0.2.0`.
+    pub slug: String,
+}
+
 /// A compatibility record: the verdict on one product on one platform, with everything needed to reuse or reject it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -106,6 +160,9 @@ pub struct Record {
     pub manifest_id: String,
     /// The name under which the product is published, or its manifest's id.
     pub product_id: String,
+    /// The combination of a plan, where it was built for one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub combination: Option<CombinationEntry>,
     /// The template's id, where the product has a template.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub template_id: Option<String>,
@@ -133,6 +190,14 @@ pub struct Record {
     /// The SHA-256 of the tests that ran, with the helper that judged them. Verdicts are comparable where it is equal.
     #[cfg_attr(feature = "schema", schemars(regex(pattern = r"^sha256:[0-9a-f]{64}$")))]
     pub test_hash: String,
+    /// The tests, in the order in which they ran; those that were skipped come last.
+    pub tests: Vec<TestEntry>,
+    /// What the manifest's `limits` allow, where it has any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits: Option<Budget>,
+    /// What the tests needed, where any ran.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peaks: Option<Budget>,
     /// The verdict.
     pub result: Outcome,
     /// The output of every step and test of the build.
@@ -172,6 +237,12 @@ pub struct ErrorRecord {
     pub schema_version: u32,
     /// What this build is called in the report.
     pub build_id: String,
+    /// The manifest's id, where it came to that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub manifest_id: Option<String>,
+    /// The platform, where it came to that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub platform: Option<String>,
     /// What kind of thing went wrong.
     #[serde(rename = "type")]
     pub kind: ErrorKind,

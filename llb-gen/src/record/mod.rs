@@ -7,8 +7,8 @@ mod selection;
 
 pub(crate) use canonical::{canonical, canonical_text};
 pub use document::{
-    AcceleratorFacts, ErrorKind, ErrorRecord, Execution, FragmentEntry, Outcome, Pointer, Record,
-    SCHEMA_VERSION, Verdict,
+    AcceleratorFacts, Budget, CombinationEntry, ErrorKind, ErrorRecord, Execution, FragmentEntry, Outcome,
+    Pointer, RECORD_PREDICATE_TYPE, Record, SCHEMA_VERSION, TEST_RESULT_PREDICATE_TYPE, TestEntry, Verdict,
 };
 pub use hash::test_hash;
 pub use selection::{Selected, Selection, TemplateEntry};

@@ -75,11 +75,6 @@ impl Drop for Pending {
     }
 }
 
-/// Opens a folder, also through symbolic links.
-pub(super) fn open_folder(path: &[u8]) -> Result<OwnedFd, Errno> {
-    openat(CWD, path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
-}
-
 /// Makes what is missing of a folder and those above, owned by root and open to all.
 pub(super) fn make_folders(path: &[u8]) -> Result<(), Fault> {
     let ends = (1..=path.len()).filter(|&end| end == path.len() || path[end] == b'/');
