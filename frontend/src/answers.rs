@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use llb_gen::diagnostic::Diagnostic;
 use llb_gen::draft::{Draft, ImageLookup};
-use llb_gen::llb::Meta;
 use llb_gen::llb::source::Image;
+use llb_gen::llb::{Meta, OpDigest};
 use llb_gen::model::Platform;
 use llb_gen::plan::ImageAnswer;
 use llb_gen::request::Naming;
@@ -13,6 +13,7 @@ use serde::Deserialize;
 
 use crate::excerpt::{Excerpt, location};
 use crate::failure::Failure;
+use crate::folder::Folder;
 use crate::gateway::Gateway;
 use crate::images::{Images, Wanted, platform_of};
 use crate::named::{Named, NamedContexts};
@@ -43,6 +44,26 @@ pub fn of<G: Gateway>(
         None => image(draft, options, naming, images, lookup),
     };
     draft.lookups().map(|lookup| Ok((lookup.clone(), answer(lookup)?))).collect()
+}
+
+/// The digest by which the base is known; nothing for a product on scratch. An image that only the daemon's own store has is
+/// known by its id, the digest of its config, and a folder or a build that stands in for the base by that of its definition.
+pub fn base_digest<G: Gateway>(
+    draft: &Draft<'_>,
+    images: &Images<'_, G>,
+    contexts: &NamedContexts,
+) -> Option<String> {
+    let lookup = draft.base_lookup()?;
+    match replaced(&lookup, contexts) {
+        None => {
+            let found = images.found(&wanted_image(&lookup)).ok()?;
+            let digest = found.reference.digest().map(ToString::to_string);
+            Some(digest.unwrap_or_else(|| OpDigest::of(&found.config).to_string()))
+        }
+        Some(Named { config: Some(config), .. }) => Some(OpDigest::of(config).to_string()),
+        Some(Named { folder: Folder::Made(state), .. }) => Some(state.vertex()?.digest().to_string()),
+        Some(Named { folder: Folder::Client(name), .. }) => Some(OpDigest::of(name.as_bytes()).to_string()),
+    }
 }
 
 /// The context that stands in for an image without being one itself.

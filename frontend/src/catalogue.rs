@@ -43,6 +43,21 @@ pub async fn read(
     let paths: Vec<String> = entries.iter().map(|entry| entry.path.clone()).collect();
     let source = folder::control_files(options, &folder, &paths, "catalogue", "[internal] load fragments");
     let reference = source.solve(gateway).await?;
+    found_in(gateway, options, folder, reference, entries).await
+}
+
+/// As [`read`], of a filesystem that has the files already.
+///
+/// # Errors
+/// As [`read`].
+pub async fn found_in(
+    gateway: &impl Gateway,
+    options: &Options,
+    folder: Folder,
+    reference: Option<Ref>,
+    entries: &[CatalogueEntry],
+) -> Result<Catalogue, Failure> {
+    let paths: Vec<String> = entries.iter().map(|entry| entry.path.clone()).collect();
     let contents = files::read_all(gateway, reference.as_ref(), &paths).await?;
     let mut found = BTreeMap::new();
     let mut missing = Vec::new();
@@ -97,7 +112,8 @@ fn patterns(entry: &CatalogueEntry) -> [String; 2] {
     [format!("{}/{file}", entry.versions), format!("{}/*/{file}", entry.names)]
 }
 
-async fn children(
+/// The names in a folder; none where there is no such folder.
+pub(crate) async fn children(
     gateway: &impl Gateway,
     reference: Option<&Ref>,
     folder: &str,

@@ -19,6 +19,7 @@ use crate::load::Loaded;
 use crate::named::NamedContexts;
 use crate::options::Options;
 use crate::own_contents::{self, Contents};
+use crate::own_files::Taken;
 use crate::planning;
 use crate::status::Status;
 use crate::subrequest::{Explained, Previous};
@@ -44,7 +45,8 @@ pub async fn explain<G: Gateway>(
     }
     let own = join_all(drafts.iter().zip(&planned).map(|(draft, shape)| async {
         let Some(definition) = &shape.definition else { return Ok(Contents::new()) };
-        own_contents::read(gateway, options, &loaded.catalogue, draft.own_paths(), definition).await
+        own_contents::read(gateway, options, &loaded.catalogue, draft.own_paths(), definition, Taken::BySteps)
+            .await
     }));
     let (own, previous) = join(own, previous(gateway, options, loaded, requests)).await;
     let mut explained = Vec::new();

@@ -1,15 +1,20 @@
 //! Why a build ends without a result, and how the client is told.
 
+use std::borrow::Cow;
+
 use llb_gen::diagnostic::{Diagnostic, Diagnostics};
+use llb_gen::text::Place;
 
 use crate::excerpt::Excerpt;
 use crate::options::OptionErrors;
 use crate::status::Status;
 
-/// Diagnostics listed in one message; the rest is only counted.
+/// Diagnostics or tests listed in one message; the rest is only counted.
 const MAX_LISTED: usize = 50;
-/// Diagnostics shown with their lines.
+/// Those shown with their lines.
 const MAX_EXCERPTS: usize = 10;
+/// Characters of a line of a test's output.
+const MAX_LINE: usize = 400;
 /// Bytes of files that travel with an error: they go through the headers of several HTTP/2 connections.
 const MAX_EXCERPT_BYTES: usize = 1 << 20;
 
@@ -25,12 +30,29 @@ pub enum Failure {
     /// Faults in the manifest, the template or the fragments, in the order in which they are told.
     #[error("{}", listed(.0))]
     Diagnostics(Vec<Diagnostic>),
+    /// Tests that said no, limits that were broken, and tests of which nothing is known.
+    #[error("{}", told(.0))]
+    Tests(Vec<TestFault>),
+    /// Tests that could not be run, where none has failed: nothing is known about the product.
+    #[error("{}\nthat says nothing about the product; `--no-cache-filter tests` runs the tests again", told(.0))]
+    Untested(Vec<TestFault>),
     /// A subrequest that does not exist.
     #[error("there is no subrequest `{0}`; `frontend.subrequests.describe` lists those there are")]
     Subrequest(String),
     /// Anything else that the client or the daemon cannot be given, as a lower-case fragment.
     #[error("{0}")]
     Refused(String),
+}
+
+/// A test that keeps a product back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TestFault {
+    /// Which, where and why, in one line.
+    pub message: String,
+    /// Where it is written.
+    pub place: Place,
+    /// The last lines that it printed.
+    pub tail: Vec<String>,
 }
 
 impl Failure {
@@ -43,7 +65,12 @@ impl Failure {
     pub fn into_status(self) -> Status {
         match self {
             Self::BuildKit(status) => status,
-            Self::Diagnostics(diagnostics) => diagnostics_status(&diagnostics),
+            Self::Diagnostics(ref diagnostics) => {
+                excerpts(Status::new(self.to_string()), diagnostics.iter().map(Diagnostic::place))
+            }
+            Self::Tests(ref faults) | Self::Untested(ref faults) => {
+                excerpts(Status::new(self.to_string()), faults.iter().map(|fault| &fault.place))
+            }
             Self::Subrequest(ref name) => Status::new(self.to_string())
                 .with_json_detail("errdefs.Subrequest", &serde_json::json!({ "name": name })),
             other => Status::new(other.to_string()),
@@ -57,22 +84,44 @@ impl From<Diagnostics> for Failure {
     }
 }
 
-/// One line each; of very many only the first.
+/// One line each.
 fn listed(diagnostics: &[Diagnostic]) -> String {
-    let mut lines: Vec<String> = diagnostics.iter().take(MAX_LISTED).map(ToString::to_string).collect();
-    if diagnostics.len() > MAX_LISTED {
-        lines.push(format!("and {} more", diagnostics.len() - MAX_LISTED));
-    }
-    lines.join("\n")
+    first_of(diagnostics.iter().map(ToString::to_string))
 }
 
-/// All errors in the message, and the first of them with their lines.
-fn diagnostics_status(diagnostics: &[Diagnostic]) -> Status {
+/// A line and the end of the output each. A client shows the output of a test only while it runs, never a cached one's.
+fn told(faults: &[TestFault]) -> String {
+    first_of(faults.iter().map(|fault| {
+        let tail = fault.tail.iter().map(|line| format!("\n    | {}", shortened(line)));
+        std::iter::once(fault.message.clone()).chain(tail).collect()
+    }))
+}
+
+/// Of very many only the first.
+fn first_of(texts: impl ExactSizeIterator<Item = String>) -> String {
+    let count = texts.len();
+    let mut texts: Vec<String> = texts.take(MAX_LISTED).collect();
+    if count > MAX_LISTED {
+        texts.push(format!("and {} more", count - MAX_LISTED));
+    }
+    texts.join("\n")
+}
+
+/// A line of output of bearable length.
+fn shortened(line: &str) -> Cow<'_, str> {
+    match line.char_indices().nth(MAX_LINE) {
+        None => Cow::Borrowed(line),
+        Some((end, _)) => Cow::Owned(format!("{}…", &line[..end])),
+    }
+}
+
+/// The first of these places with their lines, as details of the status.
+fn excerpts<'p>(status: Status, places: impl Iterator<Item = &'p Place>) -> Status {
     let mut bytes = 0;
-    diagnostics.iter().take(MAX_EXCERPTS).fold(Status::new(listed(diagnostics)), |status, one| {
-        bytes += one.place().file().bytes().len();
+    places.take(MAX_EXCERPTS).fold(status, |status, place| {
+        bytes += place.file().bytes().len();
         match bytes <= MAX_EXCERPT_BYTES {
-            true => status.with_json_detail("errdefs.Source", &Excerpt::of(one.place())),
+            true => status.with_json_detail("errdefs.Source", &Excerpt::of(place)),
             false => status,
         }
     })
@@ -80,7 +129,7 @@ fn diagnostics_status(diagnostics: &[Diagnostic]) -> Status {
 
 #[cfg(test)]
 mod tests {
-    use llb_gen::text::{Place, SourceFile, Span};
+    use llb_gen::text::{SourceFile, Span};
 
     use super::*;
 
@@ -112,6 +161,21 @@ mod tests {
             "ranges": [{"start": {"line": 3, "character": 1}, "end": {"line": 3, "character": 6}}],
         });
         assert_eq!(body, expected);
+    }
+
+    #[test]
+    fn a_failed_test_is_one_line_the_end_of_its_output_and_an_excerpt() {
+        let place = Place::new(&SourceFile::new("m.json", b"{}".as_slice()), Span::new(0, 1));
+        let tail = vec!["said".to_owned(), "é".repeat(MAX_LINE + 1)];
+        let fault = TestFault { message: "test core/a failed (m.json:1): no".into(), place, tail };
+        let status = Failure::Tests(vec![fault.clone()]).into_status();
+        let long = "é".repeat(MAX_LINE);
+        assert_eq!(status.message(), format!("test core/a failed (m.json:1): no\n    | said\n    | {long}…"));
+        let many = Failure::Tests(vec![fault.clone(); MAX_LISTED + 2]).into_status();
+        assert!(many.message().ends_with("and 2 more"));
+        assert_eq!(many.details().len(), MAX_EXCERPTS);
+        let unknown = Failure::Untested(vec![fault]).into_status();
+        assert!(unknown.message().ends_with("`--no-cache-filter tests` runs the tests again"));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! [`Gateway`] is narrow on purpose: the real one speaks gRPC ([`grpc`]), the one of the tests is a script that
 //! writes down what it was asked.
 
+mod container;
 pub mod grpc;
 pub mod stdio;
 
@@ -149,6 +150,19 @@ pub enum ResultRefs {
     PerPlatform(BTreeMap<String, Option<Ref>>),
 }
 
+/// A file that BuildKit makes an in-toto statement about the image of: the predicate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attestation {
+    /// The filesystem that holds it.
+    pub reference: Ref,
+    /// Its path there.
+    pub path: String,
+    /// The predicate's type.
+    pub predicate_type: String,
+    /// What exporters are told about it.
+    pub metadata: BTreeMap<String, Vec<u8>>,
+}
+
 /// What a build or a subrequest gives.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BuildResult {
@@ -156,6 +170,25 @@ pub struct BuildResult {
     pub refs: ResultRefs,
     /// Image configs and everything else that the exporter or the client reads.
     pub metadata: BTreeMap<String, Vec<u8>>,
+    /// Attestations by platform id, as `refs.platforms` has it, also where there is one platform alone: exporters drop those
+    /// of any other key without a word.
+    pub attestations: BTreeMap<String, Vec<Attestation>>,
+}
+
+/// A process in a container of its own: the way to what a failed exec has left on its mounts, which the daemon gives to
+/// containers alone. Nothing that it does is cached or kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Process {
+    /// Its root, of which it gets a copy.
+    pub root: Ref,
+    /// What else it sees, read-only: where, and the id of a [`Ref`] or of a mount of a failed exec.
+    pub mounts: Vec<(String, String)>,
+    /// The program and its arguments.
+    pub argv: Vec<String>,
+    /// Its environment.
+    pub env: Vec<(String, String)>,
+    /// How many bytes it may write to its standard output.
+    pub limit: u64,
 }
 
 /// The calls that the frontend makes. Any of them may be made while others are under way.
@@ -199,8 +232,9 @@ pub trait Gateway {
     /// One file, links followed.
     fn stat_file(&self, reference: &Ref, path: &str) -> impl Future<Output = Result<FileStat, Status>>;
 
-    /// Builds a filesystem now, so that its failure can be seen.
-    fn evaluate(&self, reference: &Ref) -> impl Future<Output = Result<(), Status>>;
+    /// Runs a process to its end, without a network, and gives its standard output. One that ends with another exit code
+    /// than 0 is an error, with what it wrote to its standard error.
+    fn run_process(&self, process: Process) -> impl Future<Output = Result<Vec<u8>, Status>>;
 
     /// Shows a warning.
     fn warn(&self, warning: Warning) -> impl Future<Output = Result<(), Status>>;

@@ -9,16 +9,20 @@
 //! What a failure looks like to the client is in [`failure`] and [`status`].
 
 pub mod answers;
+pub mod attesting;
 pub mod catalogue;
 pub mod excerpt;
 pub mod explaining;
+pub mod failed_solve;
 pub mod failure;
 pub mod files;
 pub mod folder;
 pub mod gateway;
 pub mod hints;
+pub mod identity;
 pub mod ignore;
 pub mod images;
+pub mod judging;
 pub mod load;
 pub mod local;
 pub mod named;
@@ -26,9 +30,14 @@ pub mod opening;
 pub mod options;
 pub mod own_contents;
 pub mod own_files;
+pub mod own_helper;
 pub mod panics;
 pub mod planning;
+pub mod plans;
 pub mod platforms;
+pub mod proving;
+pub mod record;
+pub mod report;
 pub mod request;
 pub mod result;
 pub mod run;

@@ -2,8 +2,10 @@
 
 use futures_util::future::join;
 use llb_gen::diagnostic::Diagnostic;
+use llb_gen::matrix::Plan;
 use llb_gen::model::{Platform, Product};
 use llb_gen::parse::RawManifest;
+use llb_gen::target::REPORT;
 use llb_gen::text::{Place, SourceFile, Span};
 
 use crate::catalogue::{self, Catalogue};
@@ -72,6 +74,12 @@ impl Parsed {
     /// # Errors
     /// The manifest's faults.
     pub fn of(opening: Opening) -> Result<Self, Failure> {
+        if Plan::is_plan(&opening.manifest) {
+            return Err(Failure::refused(format!(
+                "`{}` is a plan, and this question is about one product: ask it of the plan's manifest, or `plan` of the plan",
+                opening.manifest.path()
+            )));
+        }
         let raw = RawManifest::parse(&opening.manifest)?;
         let own = platforms::own(&opening.daemon)?;
         Ok(Self { opening, raw, own })
@@ -108,7 +116,7 @@ impl Parsed {
 }
 
 /// The catalogue is the context's, unless the client names another.
-async fn catalogue_folder<G: Gateway>(
+pub(crate) async fn catalogue_folder<G: Gateway>(
     resolver: &Resolver<'_, G>,
     images: &mut Images<'_, G>,
     own: &Platform,
@@ -120,7 +128,8 @@ async fn catalogue_folder<G: Gateway>(
 /// The base on every platform that will most likely be built. Not for another target, which may need no base, nor
 /// for one that a context stands in for.
 fn early_lookups(options: &Options, hints: &Hints, platforms: &[Platform]) -> Vec<Wanted> {
-    let Some(base) = hints.base.as_ref().filter(|_| options.target.is_none()) else { return Vec::new() };
+    let is_product = options.target.as_ref().is_none_or(|name| name.eq_ignore_ascii_case(REPORT));
+    let Some(base) = hints.base.as_ref().filter(|_| is_product) else { return Vec::new() };
     let name = base.familiar();
     let is_image = |platform: &&Platform| {
         matches!(options.contexts.lookup(&name, &platform.to_string()), None | Some(NamedContext::Image(_)))
@@ -130,7 +139,7 @@ fn early_lookups(options: &Options, hints: &Hints, platforms: &[Platform]) -> Ve
 }
 
 /// A warning for every option that nobody knows.
-fn without_effect(manifest: &SourceFile, options: &Options) -> Vec<Diagnostic> {
+pub(crate) fn without_effect(manifest: &SourceFile, options: &Options) -> Vec<Diagnostic> {
     let place = Place::new(manifest, Span::new(0, 1));
     let warning = |name: &String| {
         Diagnostic::warning("unknown-option", &place, format!("option `{name}` is unknown to this frontend"))

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use frontend::gateway::grpc::GrpcGateway;
 use frontend::gateway::stdio;
+use frontend::own_helper::Helper;
 use frontend::panics;
 use frontend::run::{self, Surroundings};
 use tokio::runtime;
@@ -32,7 +33,11 @@ fn main() -> ExitCode {
 const OWN_IMAGE: &str = "/run/config/buildkit/metadata/frontend.bin";
 
 fn surroundings() -> Surroundings {
-    Surroundings { environment: std::env::vars_os().collect(), own_image: std::fs::read(OWN_IMAGE).ok() }
+    Surroundings {
+        environment: std::env::vars_os().collect(),
+        own_image: std::fs::read(OWN_IMAGE).ok(),
+        helper: Helper::default(),
+    }
 }
 
 /// What went wrong before or while the outcome was returned; only the daemon's log shows it.

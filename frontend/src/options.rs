@@ -67,10 +67,60 @@ pub struct Options {
     pub contexts: Contexts,
     /// `FACTORY_BUILT_ON`: the base that fragments were built on before the product's moved.
     pub built_on: Option<ImageRef>,
+    /// `FACTORY_GATE`: whether a failing test keeps the image back.
+    pub gate: Gate,
+    /// `FACTORY_ATTESTATIONS`: where the verdicts of tests are attested.
+    pub attest: Attest,
+    /// `FACTORY_STEP_LOGS`: whether a report has what steps printed.
+    pub step_logs: Option<StepLogs>,
+    /// `FACTORY_FORMAT`: the shape of an answer.
+    pub format: Format,
     /// `SOURCE_DATE_EPOCH`, in seconds.
     pub epoch: Option<u64>,
     /// Names of options that have no effect here.
     pub unknown: Vec<String>,
+}
+
+/// Whether a failing test keeps the image back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Gate {
+    /// It does.
+    #[default]
+    Shut,
+    /// The image goes out, with what is attested of it.
+    Open,
+}
+
+/// Whether a report has what the steps of a product printed. It is an output of their own, which BuildKit caches apart from the
+/// filesystem: a step whose filesystem alone is in the cache runs again for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StepLogs {
+    /// It has, and steps run again where they must.
+    Fetched,
+    /// It has not.
+    LeftOut,
+}
+
+/// The shape of an answer to `plan`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Format {
+    /// Text and JSON as for any other question.
+    #[default]
+    Standard,
+    /// The matrix of a GitHub workflow.
+    GitHub,
+}
+
+/// Where the verdicts of a product's tests are attested.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Attest {
+    /// In images: pushed, and in the engine's store.
+    #[default]
+    Images,
+    /// In whatever is exported, archives and folders too.
+    Everywhere,
+    /// Nowhere.
+    Nothing,
 }
 
 impl Options {
@@ -115,6 +165,10 @@ impl Options {
             cache_imports: cache_imports(&mut options),
             contexts: Contexts::read(&mut options),
             built_on: options.value("build-arg:FACTORY_BUILT_ON", str::parse),
+            gate: options.value("build-arg:FACTORY_GATE", gate).unwrap_or_default(),
+            format: options.value("build-arg:FACTORY_FORMAT", format).unwrap_or_default(),
+            attest: options.value("build-arg:FACTORY_ATTESTATIONS", attest).unwrap_or_default(),
+            step_logs: options.value("build-arg:FACTORY_STEP_LOGS", step_logs),
             epoch: options.value("build-arg:SOURCE_DATE_EPOCH", epoch),
             sandbox: sandbox(&mut options),
             cache_namespace: options.filled("build-arg:BUILDKIT_CACHE_MOUNT_NS").unwrap_or_default(),
@@ -123,6 +177,13 @@ impl Options {
             unknown: Vec::new(),
         };
         options.finish(value).map(|(value, unknown)| Self { unknown, ..value })
+    }
+
+    /// Whether a report has what steps printed. Remote caches most likely hold filesystems alone, so there they are left out
+    /// unless they are asked for.
+    pub fn step_logs(&self) -> StepLogs {
+        let usual = if self.cache_imports.is_empty() { StepLogs::Fetched } else { StepLogs::LeftOut };
+        self.step_logs.unwrap_or(usual)
     }
 
     /// The session that holds the local source `name`.
@@ -235,6 +296,38 @@ fn resolve_mode(text: &str) -> Result<ResolveMode, String> {
         "pull" => Ok(ResolveMode::ForcePull),
         "local" | "preferlocal" => Ok(ResolveMode::PreferLocal),
         other => Err(format!("`{other}` is not one of `default`, `pull` and `local`")),
+    }
+}
+
+fn gate(text: &str) -> Result<Gate, String> {
+    match text {
+        "on" => Ok(Gate::Shut),
+        "off" => Ok(Gate::Open),
+        other => Err(format!("`{other}` is neither `on` nor `off`")),
+    }
+}
+
+fn step_logs(text: &str) -> Result<StepLogs, String> {
+    match text {
+        "on" => Ok(StepLogs::Fetched),
+        "off" => Ok(StepLogs::LeftOut),
+        other => Err(format!("`{other}` is neither `on` nor `off`")),
+    }
+}
+
+fn attest(text: &str) -> Result<Attest, String> {
+    match text {
+        "on" => Ok(Attest::Images),
+        "all" => Ok(Attest::Everywhere),
+        "off" => Ok(Attest::Nothing),
+        other => Err(format!("`{other}` is not one of `on`, `all` and `off`")),
+    }
+}
+
+fn format(text: &str) -> Result<Format, String> {
+    match text {
+        "github" => Ok(Format::GitHub),
+        other => Err(format!("`{other}` is not `github`")),
     }
 }
 

@@ -10,7 +10,7 @@ use llb_gen::ordered::ordered;
 use crate::catalogue::Catalogue;
 use crate::gateway::{FileKind, FileStat, Gateway, Ref};
 use crate::options::Options;
-use crate::own_files::holder;
+use crate::own_files::{Taken, holder};
 use crate::status::Status;
 
 /// How much of a file is asked for at once: far below what a message may hold.
@@ -20,7 +20,7 @@ const PIECE: u64 = 4 << 20;
 pub type Contents = BTreeMap<String, BTreeMap<String, String>>;
 
 /// The digests of all files that lie along these paths ([`Draft::own_paths`](llb_gen::draft::Draft::own_paths)), from the very
-/// transfer that the build of `definition` makes.
+/// transfer that the build of `definition` makes for those who take them.
 ///
 /// # Errors
 /// BuildKit's own.
@@ -30,8 +30,9 @@ pub async fn read<G: Gateway>(
     catalogue: &Catalogue,
     paths: &BTreeMap<String, BTreeSet<String>>,
     definition: &pb::Definition,
+    taken: Taken,
 ) -> Result<Contents, Status> {
-    let Some(holder) = holder(options, catalogue, definition) else { return Ok(Contents::new()) };
+    let Some(holder) = holder(options, catalogue, definition, taken) else { return Ok(Contents::new()) };
     let Some(reference) = holder.reference(gateway).await? else { return Ok(Contents::new()) };
     let reference = &reference;
     let walks = paths.iter().map(|(folder, paths)| async move {

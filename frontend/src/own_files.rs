@@ -3,12 +3,14 @@
 //! The text of a path cannot lead out, but a symbolic link along it can, and BuildKit would follow it through the
 //! whole catalogue.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bollard_buildkit_proto::pb;
 use futures_util::future::join_all;
 use llb_gen::diagnostic::{Diagnostic, listed, nearest};
 use llb_gen::draft::OwnFile;
+use llb_gen::lower::scripts_hint;
 
 use crate::catalogue::Catalogue;
 use crate::folder::{Folder, Source};
@@ -21,13 +23,25 @@ use llb_gen::glob;
 /// How many links one path may go through, as in the Linux kernel.
 const MAX_LINKS: usize = 40;
 
-/// The own files that a platform's build names, and its definition.
+/// Who takes files out of fragments' folders. Each has a transfer of its own, so that another test changes nothing about the
+/// product's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Taken {
+    /// The steps of the product.
+    BySteps,
+    /// Its tests.
+    ByTests,
+}
+
+/// The own files that a platform's steps or tests name, and the definition that takes them.
 #[derive(Debug)]
 pub struct Named<'p> {
     /// The files.
     pub files: Vec<OwnFile>,
     /// What will be solved.
-    pub definition: &'p pb::Definition,
+    pub definition: Cow<'p, pb::Definition>,
+    /// Who names them.
+    pub taken: Taken,
 }
 
 /// Looks at the own files of all platforms, each transfer once.
@@ -42,7 +56,7 @@ pub async fn check<G: Gateway>(
 ) -> Result<Vec<Diagnostic>, Status> {
     let mut transfers: BTreeMap<String, (Holder<'_>, Vec<&OwnFile>)> = BTreeMap::new();
     for platform in platforms {
-        let Some(holder) = holder(options, catalogue, platform.definition) else { continue };
+        let Some(holder) = holder(options, catalogue, &platform.definition, platform.taken) else { continue };
         let (_, named) = transfers.entry(holder.key().to_owned()).or_insert_with(|| (holder, Vec::new()));
         for file in &platform.files {
             if !named.iter().any(|known| known.path == file.path && known.place == file.place) {
@@ -86,11 +100,14 @@ pub(crate) fn holder<'c>(
     options: &Options,
     catalogue: &'c Catalogue,
     definition: &pb::Definition,
+    taken: Taken,
 ) -> Option<Holder<'c>> {
     match &catalogue.folder {
         Folder::Made(_) => catalogue.reference.as_ref().map(Holder::Catalogue),
         Folder::Client(name) => {
-            Source::within(definition, name, &catalogue_hint(options, name)).map(Holder::Transfer)
+            let hint = catalogue_hint(options, name);
+            let hint = if taken == Taken::ByTests { scripts_hint(&hint) } else { hint };
+            Source::within(definition, name, &hint).map(Holder::Transfer)
         }
     }
 }

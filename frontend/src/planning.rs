@@ -1,11 +1,15 @@
 //! From a product to definitions, one per platform.
 
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+
 use bollard_buildkit_proto::pb;
 use llb_gen::diagnostic::Diagnostic;
 use llb_gen::draft::{Draft, OwnFile};
 use llb_gen::lower::{LowerError, Lowered};
-use llb_gen::model::Product;
+use llb_gen::model::{Platform, Product};
 use llb_gen::request::Request;
+use llb_gen::text::{Place, SourceFile};
 
 use crate::answers;
 use crate::failure::Failure;
@@ -13,28 +17,65 @@ use crate::gateway::Gateway;
 use crate::images::Images;
 use crate::named::NamedContexts;
 use crate::options::Options;
-use crate::own_files::Named;
+use crate::own_files::{Named, Taken};
 
 /// What the requests became, in their order.
 #[derive(Debug, Default)]
 pub struct Planned {
-    /// The graphs and image configs.
-    pub lowered: Vec<Lowered>,
-    /// Files of fragments that steps name.
-    own_files: Vec<Vec<OwnFile>>,
+    /// One per request.
+    pub platforms: Vec<PlannedPlatform>,
     /// What is worth saying without stopping the build.
     pub warnings: Vec<Diagnostic>,
 }
 
-impl Planned {
+/// A product on one platform, ready to be solved.
+#[derive(Debug)]
+pub struct PlannedPlatform {
+    /// The platform.
+    pub platform: Platform,
+    /// The manifest's id.
+    pub manifest_id: String,
+    /// The manifest.
+    pub manifest: SourceFile,
+    /// The name under which the product is published, or its manifest's id.
+    pub product_id: String,
+    /// The graphs and the image config.
+    pub lowered: Lowered,
+    /// The product's definition; nothing where the result is scratch.
+    pub definition: Option<pb::Definition>,
+    /// The digest of the base image; nothing for a product on scratch.
+    pub base: Option<String>,
+    /// Where the manifest's `limits` are, where it has any.
+    pub limits: Option<Place>,
+    /// Files of fragments that steps name.
+    pub own_files: Vec<OwnFile>,
+    /// What the build takes out of fragments' folders, by folder.
+    pub own_paths: BTreeMap<String, BTreeSet<String>>,
+    /// Files of fragments that tests name.
+    pub test_files: Vec<OwnFile>,
+}
+
+impl PlannedPlatform {
+    /// Whether there is anything to judge, be it that all of it is skipped here.
+    pub fn has_tests(&self) -> bool {
+        !self.lowered.tests.is_empty() || !self.lowered.skipped.is_empty()
+    }
+
     /// The files of fragments with the definitions that take them.
-    pub fn own_files<'d>(&self, definitions: &'d [Option<pb::Definition>]) -> Vec<Named<'d>> {
-        let both = self.own_files.iter().zip(definitions);
-        both.filter_map(|(files, definition)| {
-            let definition = definition.as_ref().filter(|_| !files.is_empty())?;
-            Some(Named { files: files.clone(), definition })
-        })
-        .collect()
+    pub fn named_files(&self) -> impl Iterator<Item = Named<'_>> {
+        let definition = self.definition.as_ref().filter(|_| !self.own_files.is_empty());
+        let of_steps = definition.map(|definition| Named {
+            files: self.own_files.clone(),
+            definition: Cow::Borrowed(definition),
+            taken: Taken::BySteps,
+        });
+        let group = self.lowered.tests.iter().find(|group| !group.scripts.is_empty());
+        let of_tests = group.map(|group| Named {
+            files: self.test_files.clone(),
+            definition: Cow::Owned(group.evidence.marshal()),
+            taken: Taken::ByTests,
+        });
+        of_steps.into_iter().chain(of_tests)
     }
 }
 
@@ -55,13 +96,37 @@ pub async fn plan<G: Gateway>(
     let mut planned = Planned::default();
     for (draft, request) in drafts.into_iter().zip(requests) {
         planned.warnings.extend(draft.warnings().iter().cloned());
-        planned.own_files.push(draft.own_files().to_vec());
         let found = answers::of(&draft, options, request.naming, images, contexts)?;
+        let base = answers::base_digest(&draft, images, contexts);
+        let product_id = product_id(product, request)?;
+        let (own_files, test_files) = (draft.own_files().to_vec(), draft.test_files().to_vec());
+        let own_paths = draft.own_paths().clone();
         let plan = draft.pin(found)?;
         planned.warnings.extend(plan.warnings().iter().cloned());
-        planned.lowered.push(plan.lower().map_err(|error| not_lowered(&error))?);
+        let lowered = plan.lower().map_err(|error| not_lowered(&error))?;
+        planned.platforms.push(PlannedPlatform {
+            platform: request.platform.clone(),
+            manifest_id: product.manifest.id.to_string(),
+            manifest: product.manifest.file.clone(),
+            product_id,
+            definition: lowered.definition(),
+            lowered,
+            base,
+            limits: product.manifest.limits.as_ref().map(|limits| limits.place.clone()),
+            own_files,
+            own_paths,
+            test_files,
+        });
     }
     Ok(planned)
+}
+
+fn product_id(product: &Product, request: &Request) -> Result<String, Failure> {
+    let Some(image) = &product.manifest.product.image else { return Ok(product.manifest.id.to_string()) };
+    let (arguments, _) =
+        product.arguments(&request.platform, &request.build_platform, &request.build_args)?;
+    let name = image.get(arguments.manifest()).map_err(|fault| Failure::Diagnostics(vec![fault]))?;
+    Ok(name.to_string())
 }
 
 /// A fault with a place is shown there.

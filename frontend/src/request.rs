@@ -1,7 +1,5 @@
 //! One platform's request to the planner, from the options and from where the files are.
 
-use std::collections::BTreeSet;
-
 use llb_gen::llb::State;
 use llb_gen::model::Platform;
 use llb_gen::ordered::ordered;
@@ -47,7 +45,6 @@ impl Common<'_> {
             no_cache: options.no_cache.clone(),
             epoch: options.epoch,
             built_on: options.built_on.clone(),
-            devices: BTreeSet::new(),
             sandbox: options.sandbox.clone(),
             cache_namespace: options.cache_namespace.clone(),
             context: self.context(),

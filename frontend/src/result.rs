@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use llb_gen::model::Platform;
 use serde::Serialize;
 
-use crate::gateway::{BuildResult, Ref, ResultRefs};
+use crate::gateway::{Attestation, BuildResult, Ref, ResultRefs};
 
 /// What one platform's build gave.
 #[derive(Debug)]
@@ -20,6 +20,8 @@ pub struct PlatformResult {
     pub base_config: Option<Vec<u8>>,
     /// Annotations of the image's manifest.
     pub annotations: BTreeMap<String, String>,
+    /// What is attested of the image.
+    pub attestations: Vec<Attestation>,
 }
 
 /// One filesystem, or a map of them.
@@ -44,8 +46,10 @@ impl Shape {
 /// Puts the result together; the order of `platforms` is the order of manifests in an image index.
 pub fn assemble(shape: Shape, platforms: Vec<PlatformResult>, epoch: Option<u64>) -> BuildResult {
     let mut metadata = BTreeMap::new();
-    metadata.insert("refs.platforms".to_owned(), refs_platforms(&platforms));
+    metadata
+        .insert("refs.platforms".to_owned(), refs_platforms(platforms.iter().map(|result| &result.platform)));
     let mut refs = BTreeMap::new();
+    let mut attestations = BTreeMap::new();
     for result in platforms {
         let id = result.platform.to_string();
         let suffix = if shape == Shape::PerPlatform { format!("/{id}") } else { String::new() };
@@ -56,6 +60,9 @@ pub fn assemble(shape: Shape, platforms: Vec<PlatformResult>, epoch: Option<u64>
         for (key, value) in result.annotations {
             metadata.insert(annotation(shape, &id, &key), value.into_bytes());
         }
+        if !result.attestations.is_empty() {
+            attestations.insert(id.clone(), result.attestations);
+        }
         refs.insert(id, result.reference);
     }
     if let Some(epoch) = epoch {
@@ -65,7 +72,7 @@ pub fn assemble(shape: Shape, platforms: Vec<PlatformResult>, epoch: Option<u64>
         Shape::PerPlatform => ResultRefs::PerPlatform(refs),
         Shape::Single => ResultRefs::Single(refs.into_values().next().flatten()),
     };
-    BuildResult { refs, metadata }
+    BuildResult { refs, metadata, attestations }
 }
 
 /// The metadata key of an annotation of an image's manifest.
@@ -98,7 +105,8 @@ struct PlatformJson {
     variant: Option<String>,
 }
 
-fn refs_platforms(results: &[PlatformResult]) -> Vec<u8> {
+/// The value of `refs.platforms`: which platforms a result is for, in this order.
+pub(crate) fn refs_platforms<'p>(platforms: impl Iterator<Item = &'p Platform>) -> Vec<u8> {
     let entry = |platform: &Platform| EntryJson {
         id: platform.to_string(),
         platform: PlatformJson {
@@ -107,7 +115,7 @@ fn refs_platforms(results: &[PlatformResult]) -> Vec<u8> {
             variant: platform.variant().map(str::to_owned),
         },
     };
-    let platforms = results.iter().map(|result| entry(&result.platform)).collect();
+    let platforms = platforms.map(entry).collect();
     serde_json::to_vec(&PlatformsJson { platforms }).expect("platforms are plain strings")
 }
 
@@ -122,12 +130,13 @@ mod tests {
             config: format!("config of {platform}").into_bytes(),
             base_config: None,
             annotations: BTreeMap::from([("a.b".to_owned(), platform.to_owned())]),
+            attestations: Vec::new(),
         }
     }
 
     #[test]
     fn platforms_are_written_as_exporters_parse_them() {
-        let json = refs_platforms(&[result("linux/arm/v7", "r")]);
+        let json = refs_platforms(["linux/arm/v7".parse().unwrap()].iter());
         let expected = r#"{"Platforms":[{"ID":"linux/arm/v7","Platform":{"architecture":"arm","os":"linux","variant":"v7"}}]}"#;
         assert_eq!(String::from_utf8(json).unwrap(), expected);
     }
@@ -139,6 +148,22 @@ mod tests {
         let keys: Vec<&str> = built.metadata.keys().map(String::as_str).collect();
         assert_eq!(keys, ["annotation.a.b", "containerimage.config", "refs.platforms", "source.date.epoch"]);
         assert_eq!(built.metadata["source.date.epoch"], b"7");
+    }
+
+    #[test]
+    fn attestations_have_the_key_of_their_platform_in_either_shape() {
+        for shape in [Shape::Single, Shape::PerPlatform] {
+            let mut one = result("linux/arm/v7", "r1");
+            one.attestations.push(Attestation {
+                reference: Ref::from_id("a").unwrap(),
+                path: "/x".into(),
+                predicate_type: "https://example.org/x".into(),
+                metadata: BTreeMap::new(),
+            });
+            let built = assemble(shape, vec![one], None);
+            assert_eq!(built.attestations.keys().collect::<Vec<_>>(), ["linux/arm/v7"], "{shape:?}");
+        }
+        assert!(assemble(Shape::Single, vec![result("linux/amd64", "r")], None).attestations.is_empty());
     }
 
     #[test]

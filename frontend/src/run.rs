@@ -8,16 +8,24 @@ use futures_util::future::{Either, join, select, try_join, try_join_all};
 use llb_gen::diagnostic::Diagnostic;
 use llb_gen::draft::Draft;
 use llb_gen::llb::{Graph, State};
-use llb_gen::lower::Lowered;
+use llb_gen::matrix::{Listing, ListingRow, Plan};
+use llb_gen::model::Platform;
 use llb_gen::request::Request;
 use llb_gen::target::Target;
 
 use crate::failure::Failure;
-use crate::gateway::{BuildResult, Gateway, Ref, SolveRequest};
+use crate::gateway::{Attestation, BuildResult, Gateway, Ref, SolveRequest};
+use crate::identity::identify;
 use crate::load::{Ahead, Loaded, Parsed, load};
 use crate::named::{NamedContexts, Resolver};
 use crate::opening::Opening;
 use crate::options::Options;
+use crate::own_files::Named;
+use crate::own_helper::Helper;
+use crate::planning::PlannedPlatform;
+use crate::plans::{self, Trial};
+use crate::proving::Prover;
+use crate::report::Workshop;
 use crate::request::Common;
 use crate::result::{self, PlatformResult, Shape};
 use crate::status::Status;
@@ -31,6 +39,8 @@ pub struct Surroundings {
     pub environment: Vec<(OsString, OsString)>,
     /// The definition of the frontend's own image, encoded, where the daemon gives it.
     pub own_image: Option<Vec<u8>>,
+    /// The helper in the frontend's own image.
+    pub helper: Helper,
 }
 
 /// Runs one build and returns its outcome to BuildKit.
@@ -46,10 +56,10 @@ async fn answer(gateway: &impl Gateway, surroundings: Surroundings) -> Result<Bu
     let options = Options::from_env(surroundings.environment)?;
     let own_image = surroundings.own_image.as_deref().map(own_image).transpose()?;
     match options.request.as_deref().map(Subrequest::from_id).transpose()? {
-        None => build(gateway, &options, own_image.as_ref()).await,
-        Some(asked) => {
-            subrequest(gateway, &options, asked, own_image.as_ref()).await.map(Answer::into_result)
-        }
+        None => build(gateway, &options, own_image.as_ref(), &surroundings.helper).await,
+        Some(asked) => subrequest(gateway, &options, asked, own_image.as_ref(), &surroundings.helper)
+            .await
+            .map(Answer::into_result),
     }
 }
 
@@ -59,33 +69,56 @@ fn own_image(definition: &[u8]) -> Result<State, Failure> {
     })
 }
 
-/// A build: load the product, plan it for every platform, solve, and put the result together.
+/// A build: load the product, plan it for every platform, solve and test, and put the result together.
 async fn build<G: Gateway>(
     gateway: &G,
     options: &Options,
     own_image: Option<&State>,
+    helper: &Helper,
 ) -> Result<BuildResult, Failure> {
-    let mut loaded = load(gateway, options, Ahead::Base).await?;
+    let opening = Opening::read(gateway, options).await?;
+    if Plan::is_plan(&opening.manifest) {
+        return Trial { options, own_image, helper }.build(gateway, opening).await;
+    }
+    let mut loaded = Parsed::of(opening)?.checked(gateway, options, Ahead::Base).await?;
     let contexts = contexts(gateway, options, &mut loaded).await?;
     let requests = requests(&loaded, options, &contexts, own_image);
     let planned = planning::plan(options, &mut loaded.images, &loaded.product, &requests, &contexts).await?;
     let warnings: Vec<Diagnostic> = loaded.warnings.iter().chain(&planned.warnings).cloned().collect();
-
-    let definitions: Vec<Option<pb::Definition>> = planned.lowered.iter().map(Lowered::definition).collect();
-    let named = planned.own_files(&definitions);
-    let (refs, shown) = join(
-        sound(
-            own_files::check(gateway, options, &loaded.catalogue, &named),
-            solve(gateway, options, &planned.lowered, &definitions),
-        ),
+    if Target::choose(&loaded.product, options.target.as_deref()) == Ok(Target::Report) {
+        let (catalogue, own) = (&loaded.catalogue, &loaded.own);
+        let workshop = Workshop { options, own_image, helper, catalogue, own };
+        let report = workshop.report(gateway, &planned.platforms);
+        let (reported, shown) =
+            join(report, warnings::show(gateway, &loaded.opening.vertex, &warnings)).await;
+        return reported.and_then(|reported| Ok(shown.map(|()| reported)?));
+    }
+    let (solved, shown) = join(
+        finish(gateway, options, &loaded, &planned.platforms, helper),
         warnings::show(gateway, &loaded.opening.vertex, &warnings),
     )
     .await;
-    let refs = refs?;
+    let (refs, attestations) = solved?;
     shown?;
-
     let shape = Shape::of(requests.len(), options.multi_platform);
-    Ok(result::assemble(shape, platform_results(&requests, planned.lowered, refs), options.epoch))
+    Ok(result::assemble(shape, platform_results(planned.platforms, refs, attestations), options.epoch))
+}
+
+/// Solves the products, judges them, and attests what is known of them.
+async fn finish<G: Gateway>(
+    gateway: &G,
+    options: &Options,
+    loaded: &Loaded<'_, G>,
+    planned: &[PlannedPlatform],
+    helper: &Helper,
+) -> Result<(Vec<Option<Ref>>, Vec<Vec<Attestation>>), Failure> {
+    let prover = Prover { gateway, options, catalogue: &loaded.catalogue, own: &loaded.own, helper };
+    let named: Vec<Named<'_>> = planned.iter().flat_map(PlannedPlatform::named_files).collect();
+    let sound = sound(own_files::check(gateway, options, &loaded.catalogue, &named));
+    let products = async { Ok(solve(gateway, options, planned).await?) };
+    let ((), (refs, proofs)) = before(sound, before(products, prover.prove(planned))).await?;
+    let attestations = prover.release(planned, &proofs).await?;
+    Ok((refs, attestations))
 }
 
 async fn contexts<G: Gateway>(
@@ -116,68 +149,65 @@ fn requests<G>(
     loaded.platforms.iter().map(|platform| common.request(platform)).collect()
 }
 
-/// What was solved, unless `check` finds faults: these explain more than what they make fail, and are waited for; but
-/// nothing is waited for once there are some.
-async fn sound<T>(
-    check: impl Future<Output = Result<Vec<Diagnostic>, Status>>,
-    solve: impl Future<Output = Result<T, Status>>,
-) -> Result<T, Failure> {
-    let (check, solve) = (pin!(check), pin!(solve));
-    let refused = |faults: Vec<Diagnostic>| match faults.is_empty() {
-        true => Ok(()),
-        false => Err(Failure::Diagnostics(faults)),
-    };
-    match select(check, solve).await {
-        Either::Left((faults, solve)) => {
-            refused(faults?)?;
-            Ok(solve.await?)
-        }
-        Either::Right((solved, check)) => {
-            refused(check.await?)?;
-            Ok(solved?)
-        }
+/// Faults are an error.
+async fn sound(check: impl Future<Output = Result<Vec<Diagnostic>, Status>>) -> Result<(), Failure> {
+    match check.await? {
+        faults if faults.is_empty() => Ok(()),
+        faults => Err(Failure::Diagnostics(faults)),
     }
 }
 
-/// Registers every definition. Nothing is built before the process has ended, unless there is something to check: then
-/// everything is built now, the images and the checks side by side.
+/// Both, side by side. An error of `first` explains more than those of `second`, which it is often the cause of: these wait for
+/// it, and nothing waits once `first` has failed.
+async fn before<A, B>(
+    first: impl Future<Output = Result<A, Failure>>,
+    second: impl Future<Output = Result<B, Failure>>,
+) -> Result<(A, B), Failure> {
+    let (first, second) = (pin!(first), pin!(second));
+    match select(first, second).await {
+        Either::Left((first, second)) => Ok((first?, second.await?)),
+        Either::Right((second, first)) => Ok((first.await?, second?)),
+    }
+}
+
+/// Registers every definition. Nothing is built before the process has ended, unless there is something to check or to test:
+/// then everything is built now, the images and the checks side by side.
 async fn solve<G: Gateway>(
     gateway: &G,
     options: &Options,
-    lowered: &[Lowered],
-    definitions: &[Option<pb::Definition>],
+    planned: &[PlannedPlatform],
 ) -> Result<Vec<Option<Ref>>, Status> {
     let solve = |graph: &Graph, definition: pb::Definition, evaluate: bool| {
         let (resources, cache_imports) = (graph.resources(), options.cache_imports.clone());
         let request = SolveRequest { definition, resources, cache_imports, evaluate };
         gateway.solve(request)
     };
-    let checked = lowered.iter().any(|one| !one.checks.is_empty());
-    let images = lowered.iter().zip(definitions).map(|(lowered, definition)| async move {
-        let Some(definition) = definition else { return Ok(None) };
-        solve(&lowered.graph, definition.clone(), checked).await
+    let checked = planned.iter().any(|one| !one.lowered.checks.is_empty() || !one.lowered.tests.is_empty());
+    let images = planned.iter().map(|one| async move {
+        let Some(definition) = &one.definition else { return Ok(None) };
+        solve(&one.lowered.graph, definition.clone(), checked).await
     });
-    let checks = lowered.iter().map(|one| &one.checks).filter(|checks| !checks.is_empty());
+    let checks = planned.iter().map(|one| &one.lowered.checks).filter(|checks| !checks.is_empty());
     let checks = checks.map(|checks| solve(checks, checks.marshal(), true));
     let (images, _) = try_join(try_join_all(images), try_join_all(checks)).await?;
     Ok(images)
 }
 
 fn platform_results(
-    requests: &[Request],
-    lowered: Vec<Lowered>,
+    planned: Vec<PlannedPlatform>,
     refs: Vec<Option<Ref>>,
+    attestations: Vec<Vec<Attestation>>,
 ) -> Vec<PlatformResult> {
-    let parts = requests.iter().zip(lowered).zip(refs);
-    parts
-        .map(|((request, lowered), reference)| PlatformResult {
-            platform: request.platform.clone(),
-            reference,
-            config: lowered.config,
-            base_config: lowered.base_config,
-            annotations: lowered.annotations,
-        })
-        .collect()
+    let parts = planned.into_iter().zip(refs).zip(attestations);
+    let result = |((one, reference), attestations): ((PlannedPlatform, Option<Ref>), _)| PlatformResult {
+        platform: one.platform,
+        reference,
+        attestations,
+        config: one.lowered.config,
+        base_config: one.lowered.base_config,
+        annotations: one.lowered.annotations,
+    };
+    parts.map(result).collect()
 }
 
 /// A question walks the same way as a build and stops early.
@@ -186,6 +216,7 @@ async fn subrequest<G: Gateway>(
     options: &Options,
     asked: Subrequest,
     own_image: Option<&State>,
+    helper: &Helper,
 ) -> Result<Answer, Failure> {
     match asked {
         Subrequest::Describe => Ok(subrequest::describe()),
@@ -196,7 +227,44 @@ async fn subrequest<G: Gateway>(
         }
         Subrequest::Outline => outline(gateway, options).await,
         Subrequest::Explain => explain(gateway, options, own_image).await,
+        Subrequest::Key => key(gateway, options, own_image, helper).await,
+        Subrequest::Plan => listing(gateway, options).await,
     }
+}
+
+/// What would be tried: nothing is looked up but files.
+async fn listing<G: Gateway>(gateway: &G, options: &Options) -> Result<Answer, Failure> {
+    let opening = Opening::read(gateway, options).await?;
+    if Plan::is_plan(&opening.manifest) {
+        let loaded = plans::load(gateway, options, opening).await?;
+        return Ok(subrequest::plan(&loaded.listing(options), options.format));
+    }
+    let loaded = Parsed::of(opening)?.checked(gateway, options, Ahead::Nothing).await?;
+    let row = |platform: &Platform| ListingRow::of(&loaded.product, &platform.to_string());
+    let listing = Listing {
+        plan_id: None,
+        manifest_id: loaded.product.manifest.id.to_string(),
+        strategy: None,
+        rows: loaded.platforms.iter().map(row).collect(),
+    };
+    Ok(subrequest::plan(&listing, options.format))
+}
+
+/// Plans as a build does, and reads the files besides; nothing is run.
+async fn key<G: Gateway>(
+    gateway: &G,
+    options: &Options,
+    own_image: Option<&State>,
+    helper: &Helper,
+) -> Result<Answer, Failure> {
+    let mut loaded = load(gateway, options, Ahead::Base).await?;
+    let contexts = contexts(gateway, options, &mut loaded).await?;
+    let requests = requests(&loaded, options, &contexts, own_image);
+    let planned = planning::plan(options, &mut loaded.images, &loaded.product, &requests, &contexts).await?;
+    let (catalogue, own) = (&loaded.catalogue, &loaded.own);
+    let identities =
+        planned.platforms.iter().map(|one| identify(gateway, options, catalogue, own, one, helper));
+    Ok(subrequest::key(&try_join_all(identities).await?))
 }
 
 /// Walks as far as a build does, and reads the files besides. Images are looked up: what they are is an input.
@@ -216,7 +284,8 @@ async fn outline<G: Gateway>(gateway: &G, options: &Options) -> Result<Answer, F
     let loaded = load(gateway, options, Ahead::Nothing).await?;
     let platform = loaded.platforms.first().unwrap_or(&loaded.own);
     let target = Target::choose(&loaded.product, options.target.as_deref())
-        .map_err(|fault| Failure::Diagnostics(vec![fault]))?;
+        .map_err(|fault| Failure::Diagnostics(vec![fault]))?
+        .built();
     let (arguments, _) = loaded.product.arguments(platform, &loaded.own, &options.build_args)?;
     Ok(subrequest::outline(&loaded.product, &arguments, &target, options.target.as_deref()))
 }
@@ -236,6 +305,9 @@ async fn check<G: Gateway>(
     options: &Options,
     opening: Opening,
 ) -> Result<Vec<Diagnostic>, Failure> {
+    if Plan::is_plan(&opening.manifest) {
+        return Ok(plans::load(gateway, options, opening).await?.warnings);
+    }
     let loaded = Parsed::of(opening)?.checked(gateway, options, Ahead::Nothing).await?;
     let mut found = loaded.warnings.clone();
     for request in requests(&loaded, options, &NamedContexts::new(), None) {

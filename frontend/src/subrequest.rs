@@ -1,10 +1,12 @@
 //! Questions that a client asks instead of a build (`docker buildx build --call=…`), in the shapes that BuildKit's
-//! `frontend/subrequests` defines: JSON for programs, text for people. `explain` is our own.
+//! `frontend/subrequests` defines: JSON for programs, text for people. `explain`, `key` and `plan` are our own.
 
 mod describe;
 mod explain;
+mod key;
 mod lint;
 mod outline;
+mod plan;
 mod sources;
 mod table;
 mod targets;
@@ -16,8 +18,10 @@ use serde::Serialize;
 
 pub use describe::describe;
 pub use explain::{Explained, Previous, explain};
+pub use key::key;
 pub use lint::lint;
 pub use outline::outline;
+pub use plan::plan;
 pub use targets::targets;
 
 use crate::failure::Failure;
@@ -36,11 +40,16 @@ pub enum Subrequest {
     Lint,
     /// What would be built again, and why.
     Explain,
+    /// The keys by which records of the product are found.
+    Key,
+    /// The combinations of a plan.
+    Plan,
 }
 
 impl Subrequest {
     /// All of them, in the order in which they are described.
-    pub const ALL: [Self; 5] = [Self::Outline, Self::Targets, Self::Lint, Self::Explain, Self::Describe];
+    pub const ALL: [Self; 7] =
+        [Self::Outline, Self::Targets, Self::Lint, Self::Explain, Self::Key, Self::Plan, Self::Describe];
 
     /// The id that the client sends.
     pub fn id(self) -> &'static str {
@@ -50,6 +59,8 @@ impl Subrequest {
             Self::Outline => "frontend.outline",
             Self::Lint => "frontend.lint",
             Self::Explain => "frontend.explain",
+            Self::Key => "frontend.key",
+            Self::Plan => "frontend.plan",
         }
     }
 
@@ -106,7 +117,7 @@ impl Answer {
         if let Some(status) = self.status {
             metadata.insert("result.statuscode".to_owned(), status.to_string().into_bytes());
         }
-        BuildResult { refs: ResultRefs::Single(None), metadata }
+        BuildResult { refs: ResultRefs::Single(None), metadata, attestations: BTreeMap::new() }
     }
 }
 

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "what a test stands on may fail loudly")]
 
 mod fixture;
+mod judging;
 mod scripted;
 
 use std::collections::BTreeMap;
@@ -538,7 +539,7 @@ mod subrequests {
         let gateway = product();
         let result = build(&gateway, &[("requestid", "frontend.subrequests.describe")]);
         assert_eq!(gateway.levels(), [["Return"]]);
-        assert_eq!(metadata(&result, "result.json").as_array().unwrap().len(), 5);
+        assert_eq!(metadata(&result, "result.json").as_array().unwrap().len(), 6);
     }
 
     #[test]
@@ -551,7 +552,7 @@ mod subrequests {
         assert_eq!(json["targets"][0]["base"], "debian:12");
         let names: Vec<&str> =
             json["targets"].as_array().unwrap().iter().filter_map(|one| one["name"].as_str()).collect();
-        assert_eq!(names, ["fragment/core", "fragment/web", "stage/web/build"]);
+        assert_eq!(names, ["report", "fragment/core", "fragment/web", "stage/web/build"]);
         assert!(json["sources"].as_array().unwrap().len() >= 2);
         let text = String::from_utf8(result.metadata["result.txt"].clone()).unwrap();
         assert!(text.contains("stage/web/build"), "{text}");

@@ -17,7 +17,7 @@ pub(crate) const VARIABLE: &str = "FACTORY_STEP";
 /// Where the evidence goes unless the configuration says otherwise, if there is such a directory.
 pub(crate) const DEFAULT_EVIDENCE: &str = "/.factory/out";
 /// The certificate bundle unless the configuration says otherwise, if there is such a file.
-const DEFAULT_CA: &str = "/.factory/ca.crt";
+pub(crate) const DEFAULT_CA: &str = "/.factory/ca.crt";
 /// The end of the year 9999, in seconds.
 pub(crate) const LAST_EPOCH: u64 = 253_402_300_799;
 

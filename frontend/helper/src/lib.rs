@@ -21,6 +21,7 @@ mod diagnose;
 mod environment;
 mod evidence;
 mod fault;
+mod gpu_probe;
 mod join;
 mod mountinfo;
 mod nearest;
@@ -30,6 +31,7 @@ mod probe;
 mod reap;
 mod remove;
 mod settle;
+mod show;
 mod step;
 mod sys;
 mod tee;
@@ -83,12 +85,14 @@ fn dispatch(args: Vec<Vec<u8>>, mut env: Environment) -> Result<i32, Fault> {
         Some(b"probe") => probe::run(env),
         Some(b"test") => test::run(env),
         Some(b"settle") => settle::run(env),
+        Some(b"gpu-probe") => gpu_probe::run(env),
         Some(b"databases") => settle::base::run(env),
+        Some(b"show") => show::run(&env),
         // A gate: all that counts is that it ran on this root.
         Some(b"nothing") => Ok(0),
         Some(other) => Err(Fault::own(format!(
             "{MODE_VARIABLE}: unknown mode \"{}\", expected one of \"step\", \"account\", \"owners\", \
-            \"join\", \"probe\", \"settle\", \"databases\", \"test\", \"nothing\"",
+            \"join\", \"probe\", \"settle\", \"databases\", \"test\", \"gpu-probe\", \"show\", \"nothing\"",
             other.escape_ascii()
         ))),
     }

@@ -85,6 +85,29 @@ pub(crate) fn kill_leftovers(usage: &mut Usage) {
     }
 }
 
+/// The same for what is in none of these sessions, which go on.
+pub(crate) fn kill_leftovers_but(sessions: &[i32], usage: &mut Usage) {
+    if sessions.is_empty() {
+        return kill_leftovers(usage);
+    }
+    let own = getpid().as_raw_pid();
+    let deadline = sys::steady_clock() + PATIENCE;
+    while sys::steady_clock() < deadline {
+        while let Ok(Some(child)) = raw::wait_child() {
+            usage.add(&child.usage);
+        }
+        let is_left = |process: &Process| process.parent == own && !sessions.contains(&process.session);
+        let left: Vec<Process> = processes().into_iter().filter(is_left).collect();
+        if left.is_empty() {
+            return;
+        }
+        for process in left {
+            let _ = Pid::from_raw(process.pid).map(|pid| kill_process(pid, Signal::KILL));
+        }
+        sys::nap();
+    }
+}
+
 /// One round of killing. As the first process everybody at once; otherwise the children, whose own children become
 /// ours by that and are found in the next round.
 fn kill_children() {
@@ -105,6 +128,8 @@ pub(crate) struct Process {
     pub(crate) pid: i32,
     /// Its parent's number.
     pub(crate) parent: i32,
+    /// The session that it is in: the number of the process that leads it.
+    pub(crate) session: i32,
     /// The memory that it has, in pages.
     pub(crate) resident_pages: u64,
 }
@@ -118,14 +143,15 @@ pub(crate) fn processes() -> Vec<Process> {
     numbers.filter_map(|name| parse_stat(number(name)?, &stat(name)?)).collect()
 }
 
-/// The fields after the last parenthesis, since the name may contain anything: state, parent, …, and the resident pages as
-/// the 22nd of them.
+/// The fields after the last parenthesis, since the name may contain anything: state, parent, group, session, …, and the
+/// resident pages as the 22nd of them.
 fn parse_stat(pid: i32, stat: &[u8]) -> Option<Process> {
     let end = stat.iter().rposition(|&byte| byte == b')')?;
     let mut fields = stat[end..].split(|&byte| byte == b' ');
     let parent = number(fields.nth(2)?)?;
-    let resident_pages = fields.nth(19).and_then(number).unwrap_or(0);
-    Some(Process { pid, parent, resident_pages })
+    let session = fields.nth(1).and_then(number).unwrap_or(0);
+    let resident_pages = fields.nth(17).and_then(number).unwrap_or(0);
+    Some(Process { pid, parent, session, resident_pages })
 }
 
 fn number<N: core::str::FromStr>(digits: &[u8]) -> Option<N> {
@@ -143,6 +169,8 @@ mod tests {
         assert_eq!(parent(b"12 (a) S 9 (b)) R 8 1"), Some(8));
         assert_eq!(parent(b"12"), None);
         assert_eq!(parent(b"1 (init) S 0 1"), Some(0));
+        let session = |stat: &[u8]| parse_stat(1, stat).map(|process| process.session);
+        assert_eq!(session(b"12 (sh) S 7 12 11 0"), Some(11));
     }
 
     #[test]

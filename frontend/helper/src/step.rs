@@ -166,9 +166,7 @@ impl Step {
         if let Some(epoch) = config.epoch {
             env.set_default("SOURCE_DATE_EPOCH", format!("{epoch}").as_bytes());
         }
-        if has_file(config.ca()) {
-            ca::announce(config.ca(), env);
-        }
+        ca::announce(config.ca(), env);
         Ok(())
     }
 
@@ -233,12 +231,8 @@ impl Step {
 }
 
 fn apt_settings(config: &Config) -> AptSettings<'_> {
-    let ca = Some(config.ca()).filter(|path| has_file(path));
+    let ca = Some(config.ca()).filter(|path| ca::has_file(path));
     AptSettings { ca, keep_packages: config.docker_clean }
-}
-
-fn has_file(path: &[u8]) -> bool {
-    rustix::fs::stat(path).is_ok_and(|found| rustix::fs::FileType::from_raw_mode(found.st_mode).is_file())
 }
 
 /// Makes a directory with its parents, owned by root and open to all, as a Dockerfile's WORKDIR does.

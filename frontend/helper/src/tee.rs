@@ -78,6 +78,11 @@ impl Tee {
         Self { sources, buffer: vec![0; CHUNK], echo }
     }
 
+    /// What there is to wait for until there is output.
+    pub(crate) fn descriptors(&self) -> impl Iterator<Item = PollFd<'_>> {
+        self.sources.iter().map(|source| readable(&source.fd))
+    }
+
     /// Waits for output or for one of `others` to be ready, and takes what output there is.
     pub(crate) fn pass_on<'a>(
         &mut self,

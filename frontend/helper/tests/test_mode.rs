@@ -7,6 +7,8 @@ mod looks;
 mod sandbox;
 #[path = "test_mode/servers.rs"]
 mod servers;
+#[path = "test_mode/services.rs"]
+mod services;
 
 use std::fs;
 use std::process::{Command, Stdio};
@@ -41,7 +43,20 @@ fn verdicts(step: &Step) -> Vec<Value> {
     let text = fs::read(step.evidence("verdicts.json")).unwrap();
     let report: Value = serde_json::from_slice(&text).unwrap();
     assert_eq!(report["version"], 1);
+    is_now(report["tested_at"].as_str().unwrap());
     report["tests"].as_array().unwrap().clone()
+}
+
+/// Whether a time that was written down is the present, in the one form that all records have.
+fn is_now(time: &str) {
+    let form: String = time.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
+    assert_eq!(form, "0000-00-00T00:00:00Z", "{time}");
+    let seconds = |date: &[&str]| {
+        let said = Command::new("date").args(date).output().unwrap();
+        String::from_utf8(said.stdout).unwrap().trim().parse::<i64>().unwrap()
+    };
+    let age = seconds(&["+%s"]) - seconds(&["-u", "-d", time, "+%s"]);
+    assert!((-1..30).contains(&age), "{time} is {age} s ago");
 }
 
 /// A test that runs a shell script.
@@ -296,6 +311,19 @@ fn a_test_has_the_surroundings_that_it_asks_for() {
     for verdict in &verdicts {
         assert_eq!(verdict["verdict"], "pass", "{verdict:#}");
     }
+}
+
+#[test]
+fn certificates_of_the_site_are_announced() {
+    let Some(mut sandbox) = image() else { return };
+    let say = sh(
+        "t",
+        "echo $SSL_CERT_FILE $PIP_CERT",
+        json!({"env": {"PIP_CERT": "/own"}, "stdout": [{"equals": "/.factory/ca.crt /own"}]}),
+    );
+    sandbox.with_ca();
+    let (_, verdicts) = run(&mut sandbox, json!([say]));
+    assert_eq!(verdicts[0]["verdict"], "pass", "{:#}", verdicts[0]);
 }
 
 #[test]

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::ops::Range;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -23,8 +25,8 @@ use tonic::client::{Grpc, GrpcService};
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 
 use super::{
-    BuildResult, Daemon, FileKind, FileStat, Gateway, Ref, ResolvedImage, ResolvedSource, ResultRefs,
-    SolveRequest, SourceLookup, Warning,
+    Attestation, BuildResult, Daemon, FileKind, FileStat, Gateway, Process, Ref, ResolvedImage,
+    ResolvedSource, ResultRefs, SolveRequest, SourceLookup, Warning, container,
 };
 use crate::status::Status;
 
@@ -34,17 +36,21 @@ const MAX_MESSAGE: usize = 64 << 20;
 const CONTROL: Duration = Duration::from_secs(60);
 /// For calls that wait for the client's files or for a registry.
 const TRANSFER: Duration = Duration::from_secs(600);
+/// For a process that reads a few files.
+const PROCESS: Duration = Duration::from_secs(60);
 
 /// The real gateway.
 #[derive(Debug, Clone)]
 pub struct GrpcGateway {
     connection: Connection,
+    /// How many containers there have been: each has a name of its own.
+    containers: Arc<AtomicU64>,
 }
 
 impl GrpcGateway {
     /// A gateway over an HTTP/2 connection.
     pub fn new(connection: SendRequest<Body>) -> Self {
-        Self { connection: Connection(connection) }
+        Self { connection: Connection(connection), containers: Arc::default() }
     }
 
     async fn call<A>(&self, name: &str, limit: Option<Duration>, request: &impl Message) -> Result<A, Status>
@@ -66,8 +72,12 @@ impl GrpcGateway {
     }
 
     async fn unary(&self, name: &str, request: Vec<u8>) -> Result<Bytes, Status> {
-        let path = PathAndQuery::from_maybe_shared(format!("/moby.buildkit.v1.frontend.LLBBridge/{name}"))
-            .map_err(|error| Status::new(format!("{name} is not a call: {error}")))?;
+        let path = path_of(name)?;
+        let mut client = self.client().await?;
+        Ok(client.unary(tonic::Request::new(request), path, Encoded).await?.into_inner())
+    }
+
+    async fn client(&self) -> Result<Grpc<Connection>, Status> {
         let origin = Uri::from_static("http://localhost");
         let mut client =
             Grpc::with_origin(self.connection.clone(), origin).max_decoding_message_size(MAX_MESSAGE);
@@ -75,8 +85,28 @@ impl GrpcGateway {
             .ready()
             .await
             .map_err(|error| Status::new(format!("the connection to BuildKit ended: {error}")))?;
-        Ok(client.unary(tonic::Request::new(request), path, Encoded).await?.into_inner())
+        Ok(client)
     }
+
+    /// Runs a process in a container that is there already.
+    async fn talk(&self, container: &str, process: &Process) -> Result<Vec<u8>, Status> {
+        let path = path_of("ExecProcess")?;
+        let mut client = self.client().await?;
+        let request = tonic::Request::new(container::start(container, process));
+        let mut answers = client.streaming(request, path, Encoded).await?.into_inner();
+        let mut conversation = container::Conversation::new(process.limit);
+        while let Some(message) = answers.message().await? {
+            if conversation.take(message)? {
+                break;
+            }
+        }
+        conversation.output()
+    }
+}
+
+fn path_of(name: &str) -> Result<PathAndQuery, Status> {
+    PathAndQuery::from_maybe_shared(format!("/moby.buildkit.v1.frontend.LLBBridge/{name}"))
+        .map_err(|error| Status::new(format!("{name} is not a call: {error}")))
 }
 
 impl Gateway for GrpcGateway {
@@ -154,10 +184,20 @@ impl Gateway for GrpcGateway {
         found.stat.map(file_stat).ok_or_else(|| Status::new(format!("BuildKit says nothing about {path}")))
     }
 
-    async fn evaluate(&self, reference: &Ref) -> Result<(), Status> {
-        let request = wire::EvaluateRequest { r#ref: reference.id().to_owned() };
-        let _: wire::EvaluateResponse = self.call("Evaluate", None, &request).await?;
-        Ok(())
+    async fn run_process(&self, process: Process) -> Result<Vec<u8>, Status> {
+        // Letters and digits are all that may be in it.
+        let id = format!("factory{}", self.containers.fetch_add(1, Ordering::Relaxed));
+        let request = container::new_container(&id, &process);
+        let _: wire::NewContainerResponse = self.call("NewContainer", Some(CONTROL), &request).await?;
+        let talk = Box::pin(self.talk(&id, &process));
+        let said = tokio::time::timeout(PROCESS, talk).await.unwrap_or_else(|_| {
+            Err(Status::new(format!("the process did not end within {} s", PROCESS.as_secs())))
+        });
+        let request = wire::ReleaseContainerRequest { container_id: id };
+        // One that cannot be released goes with the build; what was said counts.
+        let _: Result<wire::ReleaseContainerResponse, Status> =
+            self.call("ReleaseContainer", Some(CONTROL), &request).await;
+        said
     }
 
     async fn warn(&self, warning: Warning) -> Result<(), Status> {
@@ -222,7 +262,27 @@ fn result_message(result: BuildResult) -> wire::Result {
             refs: refs.into_iter().map(|(platform, reference)| (platform, ref_message(reference))).collect(),
         }),
     };
-    wire::Result { metadata: result.metadata.into_iter().collect(), result: Some(refs), ..Default::default() }
+    let attestations = result.attestations.into_iter().map(|(platform, attestations)| {
+        let attestation = attestations.into_iter().map(attestation_message).collect();
+        (platform, wire::Attestations { attestation })
+    });
+    wire::Result {
+        metadata: result.metadata.into_iter().collect(),
+        attestations: attestations.collect(),
+        result: Some(refs),
+    }
+}
+
+/// No subject at all means the image itself.
+fn attestation_message(attestation: Attestation) -> wire::Attestation {
+    wire::Attestation {
+        kind: wire::AttestationKind::InToto.into(),
+        metadata: attestation.metadata.into_iter().collect(),
+        r#ref: Some(ref_message(Some(attestation.reference))),
+        path: attestation.path,
+        in_toto_predicate_type: attestation.predicate_type,
+        in_toto_subjects: Vec::new(),
+    }
 }
 
 fn ref_message(reference: Option<Ref>) -> wire::Ref {
@@ -350,6 +410,33 @@ mod tests {
         // OpMetadata of `a`: ignore_cache (1), linux_resources (7) of memory (1) 64 MiB and memorySwap (2) -1.
         let expected = b"\x08\x01\x3a\x10\x08\x80\x80\x80\x20\x10\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01";
         assert!(bytes.windows(expected.len()).any(|part| part == expected), "{bytes:x?}");
+    }
+
+    #[test]
+    fn attestations_are_predicates_about_their_platforms_image() {
+        let attestation = Attestation {
+            reference: Ref::from_id("files").unwrap(),
+            path: "/test-result.json".into(),
+            predicate_type: "https://example.org/predicate/v1".into(),
+            metadata: BTreeMap::from([("inline-only".to_owned(), b"true".to_vec())]),
+        };
+        let result = BuildResult {
+            refs: ResultRefs::Single(Ref::from_id("image")),
+            metadata: BTreeMap::new(),
+            attestations: BTreeMap::from([("linux/arm/v7".to_owned(), vec![attestation])]),
+        };
+        let sent = result_message(result).encode_to_vec();
+        let read = wire::Result::decode(sent.as_slice()).unwrap();
+        let [attestation] = &read.attestations["linux/arm/v7"].attestation[..] else { panic!("{read:?}") };
+        assert_eq!(
+            (attestation.kind, attestation.path.as_str()),
+            (0, "/test-result.json"),
+            "a predicate, no bundle"
+        );
+        assert_eq!(attestation.r#ref.as_ref().unwrap().id, "files");
+        assert_eq!(attestation.in_toto_predicate_type, "https://example.org/predicate/v1");
+        assert!(attestation.in_toto_subjects.is_empty(), "the image itself");
+        assert_eq!(attestation.metadata["inline-only"], b"true");
     }
 
     #[test]

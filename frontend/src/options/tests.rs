@@ -181,6 +181,9 @@ fn what_cannot_be_followed_is_refused_by_name() {
         ("context", "https://github.com/a/b.git?nope=1"),
         ("contextsubdir", "../x"),
         ("context:x", "oci-layout://y"),
+        ("build-arg:FACTORY_GATE", "ajar"),
+        ("build-arg:FACTORY_STEP_LOGS", "maybe"),
+        ("build-arg:FACTORY_ATTESTATIONS", "no"),
     ];
     for (option, text) in table {
         let error = read(&[(option, text)]).expect_err(option).to_string();
@@ -197,7 +200,31 @@ fn limits_are_those_of_every_step() {
 }
 
 #[test]
+fn the_gate_and_attestations_are_no_arguments_of_the_product() {
+    let options = read_well(&[("build-arg:FACTORY_GATE", "off"), ("build-arg:FACTORY_ATTESTATIONS", "all")]);
+    assert_eq!((options.gate, options.attest), (Gate::Open, Attest::Everywhere));
+    assert!(options.build_args.is_empty() && options.unknown.is_empty());
+    let options = read_well(&[("build-arg:FACTORY_GATE", "on"), ("build-arg:FACTORY_ATTESTATIONS", "off")]);
+    assert_eq!((options.gate, options.attest), (Gate::Shut, Attest::Nothing));
+    assert_eq!((read_well(&[]).gate, read_well(&[]).attest), (Gate::Shut, Attest::Images));
+}
+
+#[test]
 fn all_wrong_options_are_reported_together() {
     let error = read(&[("platform", "x"), ("shm-size", "y")]).unwrap_err().to_string();
     assert_eq!(error.lines().count(), 2, "{error}");
+}
+
+#[test]
+fn logs_of_steps_are_fetched_unless_steps_might_run_again_for_them() {
+    let imports = ("cache-imports", r#"[{"Type":"registry","Attrs":{"ref":"r.example/cache"}}]"#);
+    let table: [(&[(&str, &str)], StepLogs); 4] = [
+        (&[], StepLogs::Fetched),
+        (&[imports], StepLogs::LeftOut),
+        (&[imports, ("build-arg:FACTORY_STEP_LOGS", "on")], StepLogs::Fetched),
+        (&[("build-arg:FACTORY_STEP_LOGS", "off")], StepLogs::LeftOut),
+    ];
+    for (options, expected) in table {
+        assert_eq!(read_well(options).step_logs(), expected, "{options:?}");
+    }
 }

@@ -1,6 +1,7 @@
 //! `frontend.targets`: what can be built.
 
 use llb_gen::model::{Base, Product, StageBase};
+use llb_gen::target::REPORT;
 use llb_gen::text::Place;
 use serde::Serialize;
 
@@ -28,7 +29,10 @@ struct TargetJson {
     location: LocationJson,
 }
 
-/// The product itself, and every build-only stage of its fragments.
+/// What the report says of itself.
+const REPORT_DESCRIPTION: &str = "records, evidence and errors of the product, whatever comes of it";
+
+/// The product itself, its report, its fragments alone, and every build-only stage of them.
 pub fn targets(product: &Product) -> Answer {
     let mut sources = Sources::starting_with(&product.manifest.file);
     let stages = product.fragments.iter().flat_map(|fragment| {
@@ -55,8 +59,9 @@ pub fn targets(product: &Product) -> Answer {
     let manifest = &product.manifest;
     let whole =
         (String::new(), manifest.description.clone(), base(manifest.base.as_literal()), manifest.id.place());
-    let targets: Vec<TargetJson> =
-        std::iter::once(whole).chain(fragments).chain(stages).map(|one| target(one, &mut sources)).collect();
+    let report = (REPORT.to_owned(), Some(REPORT_DESCRIPTION.to_owned()), None, manifest.id.place());
+    let all = [whole, report].into_iter().chain(fragments).chain(stages);
+    let targets: Vec<TargetJson> = all.map(|one| target(one, &mut sources)).collect();
     let text = text(&targets);
     let sources = sources.files().iter().map(|file| base64(file.bytes())).collect();
     Answer::new(&TargetsJson { targets, sources }, text)

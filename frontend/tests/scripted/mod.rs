@@ -2,6 +2,8 @@
 //! *level* at which it was made. All calls of one level are under way at the same time; a level ends when the
 //! frontend can do nothing more without an answer.
 
+#![allow(dead_code, reason = "of the two programs that use this, each uses a part")]
+
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -11,11 +13,12 @@ use std::task::{Context, Poll, Waker};
 
 use bollard_buildkit_proto::pb;
 use frontend::gateway::{
-    BuildResult, Daemon, FileKind, FileStat, Gateway, Ref, ResolvedImage, ResolvedSource, SolveRequest,
-    SourceLookup, Warning,
+    BuildResult, Daemon, FileKind, FileStat, Gateway, Process, Ref, ResolvedImage, ResolvedSource,
+    SolveRequest, SourceLookup, Warning,
 };
 use frontend::status::Status;
 use llb_gen::glob;
+use llb_gen::llb::OpDigest;
 use prost::Message as _;
 
 /// One call with its arguments.
@@ -28,7 +31,7 @@ pub(crate) enum Call {
     ReadFile(String),
     ReadDir(String),
     StatFile(String),
-    Evaluate(String),
+    Process(Process),
     Warn(Warning),
     Return(Result<BuildResult, Status>),
 }
@@ -42,13 +45,14 @@ impl Call {
             Self::Resolve(lookup) => format!("Resolve {}", lookup.source.identifier),
             Self::Solve(request) => match local_source(&request.definition) {
                 Some(source) => format!("Solve {}", source.attrs["local.sharedkeyhint"]),
+                None if tests(&request.definition).is_some() => "Solve tests".into(),
                 None if request.evaluate => "Solve evaluate".into(),
                 None => "Solve".into(),
             },
             Self::ReadFile(path) => format!("ReadFile {path}"),
             Self::ReadDir(path) => format!("ReadDir {path}"),
             Self::StatFile(path) => format!("StatFile {path}"),
-            Self::Evaluate(id) => format!("Evaluate {id}"),
+            Self::Process(process) => format!("Process {}", process.argv.join(" ")),
             Self::Warn(warning) => format!("Warn {}", warning.short),
             Self::Return(Ok(_)) => "Return".into(),
             Self::Return(Err(_)) => "Return error".into(),
@@ -83,8 +87,16 @@ pub(crate) struct Scripted {
     pub(crate) images: BTreeMap<String, (String, Vec<u8>)>,
     /// Rewritten identifiers, as a source policy makes them.
     pub(crate) rewritten: BTreeMap<String, String>,
+    /// Files of what was built, in whichever filesystem they are asked for, by their paths from its root.
+    pub(crate) built: BTreeMap<String, Vec<u8>>,
+    /// What processes print.
+    pub(crate) printed: Vec<u8>,
+    /// What execs leave in their evidence mounts, by the name of the exec; what a solve past the cache leaves comes second.
+    pub(crate) evidence: BTreeMap<String, [BTreeMap<String, Node>; 2]>,
     /// Calls that fail, by what their short form starts with.
     pub(crate) failures: BTreeMap<String, Status>,
+    /// Solves that fail when they are evaluated, by the digest of an op that is in their definition.
+    pub(crate) failing_solves: BTreeMap<String, Status>,
     state: RefCell<State>,
 }
 
@@ -101,6 +113,11 @@ impl Scripted {
     /// Adds a file of the client.
     pub(crate) fn file(&mut self, local: &str, path: &str, content: impl Into<Vec<u8>>) {
         self.node(local, path, Node::File(content.into()));
+    }
+
+    /// Adds a file of what is built.
+    pub(crate) fn built(&mut self, path: &str, content: impl Into<Vec<u8>>) {
+        self.built.insert(path.to_owned(), content.into());
     }
 
     /// Adds anything to the client's files.
@@ -186,7 +203,15 @@ impl Scripted {
     fn lookup(&self, reference: &Ref, path: &str) -> Result<Node, Status> {
         let missing = || Status::new(format!("open {path}: no such file or directory"));
         let state = self.state.borrow();
-        let source = local_source(&state.refs[reference.id()]).expect("only local sources are read");
+        if let Some((name, again)) = tests(&state.refs[reference.id()])
+            && let Some(left) = self.evidence.get(&name)
+        {
+            return left[usize::from(again)].get(path).cloned().ok_or_else(missing);
+        }
+        let Some(source) = local_source(&state.refs[reference.id()]) else {
+            let built = self.built.get(path.trim_start_matches('/')).cloned();
+            return built.map(Node::File).ok_or_else(missing);
+        };
         let name = source.identifier.strip_prefix("local://").expect("a local source");
         let follow: Vec<String> =
             serde_json::from_str(&source.attrs["local.followpaths"]).expect("a JSON array");
@@ -203,7 +228,15 @@ impl Scripted {
     /// Direct children of `folder` as the source's filter lets them through.
     fn children(&self, reference: &Ref, folder: &str) -> Result<Vec<FileStat>, Status> {
         let state = self.state.borrow();
-        let source = local_source(&state.refs[reference.id()]).expect("only local sources are read");
+        let Some(source) = local_source(&state.refs[reference.id()]) else {
+            let files = self.built.iter().map(|(path, bytes)| FileStat {
+                name: path.clone(),
+                kind: FileKind::Regular,
+                size: bytes.len() as u64,
+                link: String::new(),
+            });
+            return Ok(files.collect());
+        };
         let name = source.identifier.strip_prefix("local://").expect("a local source");
         let follow: Vec<String> =
             serde_json::from_str(&source.attrs["local.followpaths"]).expect("a JSON array");
@@ -243,6 +276,16 @@ fn kind(node: &Node) -> FileKind {
 fn covers(pattern: &str, path: &str) -> bool {
     let mut parts = path.split('/');
     pattern.split('/').all(|expected| parts.next().is_some_and(|part| glob::matches(expected, part)))
+}
+
+/// The name of the exec of tests that a definition is about, and whether it is to be solved past the cache.
+pub(crate) fn tests(definition: &pb::Definition) -> Option<(String, bool)> {
+    let named = definition.metadata.values().find_map(|metadata| {
+        let name = metadata.description.get("llb.customname")?;
+        let label = name.strip_prefix('[')?.split(']').next()?;
+        label.ends_with("tests").then(|| (name.clone(), metadata.ignore_cache))
+    });
+    named.filter(|_| !definition.def.is_empty())
 }
 
 /// The local source of a definition that consists of nothing else.
@@ -287,6 +330,12 @@ impl Gateway for Scripted {
     async fn solve(&self, request: SolveRequest) -> Result<Option<Ref>, Status> {
         self.record(Call::Solve(request.clone())).await?;
         assert!(!request.definition.def.is_empty(), "an empty definition must not be solved");
+        let digests = request.definition.def.iter().map(|op| OpDigest::of(op).to_string());
+        let failure =
+            digests.filter(|_| request.evaluate).find_map(|digest| self.failing_solves.get(&digest));
+        if let Some(status) = failure {
+            return Err(status.clone());
+        }
         let mut state = self.state.borrow_mut();
         let id = format!("ref{}", state.refs.len());
         state.refs.insert(id.clone(), request.definition);
@@ -318,8 +367,9 @@ impl Gateway for Scripted {
         Ok(FileStat { name: path.to_owned(), kind: kind(&node), size, link: String::new() })
     }
 
-    async fn evaluate(&self, reference: &Ref) -> Result<(), Status> {
-        self.record(Call::Evaluate(reference.id().to_owned())).await
+    async fn run_process(&self, process: Process) -> Result<Vec<u8>, Status> {
+        self.record(Call::Process(process)).await?;
+        Ok(self.printed.clone())
     }
 
     async fn warn(&self, warning: Warning) -> Result<(), Status> {

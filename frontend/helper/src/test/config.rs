@@ -11,6 +11,7 @@ use super::files::FileCheck;
 use super::gpu::Gpu;
 use super::matches::Matches;
 use super::packages::Packages;
+use super::services::Service;
 use crate::capture::KEPT;
 use crate::config::AbsolutePath;
 use crate::environment::Environment;
@@ -65,6 +66,9 @@ pub(super) struct Test {
     /// More variables of its environment.
     #[serde(default)]
     pub(super) env: BTreeMap<String, String>,
+    /// What runs beside it.
+    #[serde(default)]
+    pub(super) services: Vec<Service>,
     run: Option<Run>,
     http: Option<Http>,
     files: Option<Vec<FileCheck>>,
@@ -206,6 +210,11 @@ impl Suite {
         }
     }
 
+    /// Whether one of them is about a device.
+    pub(super) fn has_device(&self) -> bool {
+        self.tests.iter().any(|test| test.gpu.as_ref().is_some_and(Gpu::has_device))
+    }
+
     /// Who runs a test.
     pub(super) fn user<'a>(&'a self, test: &'a Test) -> Option<&'a str> {
         test.user.as_deref().or(self.user.as_deref())
@@ -236,6 +245,9 @@ impl Test {
         if let Some(name) = names.find(|name| name.is_empty() || name.contains(['=', '\0'])) {
             return Some(format!("{name:?} is not the name of a variable"));
         }
+        if let Some(mistake) = self.services.iter().find_map(Service::mistake) {
+            return Some(mistake);
+        }
         match self.action() {
             None => Some("expected exactly one of run, http, files, packages, gpu".into()),
             Some(Action::Run(run)) => run.mistake(),
@@ -254,7 +266,8 @@ impl Run {
     }
 }
 
-fn no_command(argv: &[String]) -> Option<String> {
+/// A command that is none.
+pub(super) fn no_command(argv: &[String]) -> Option<String> {
     argv.is_empty().then(|| "argv is empty: expected a command and its arguments".into())
 }
 
@@ -333,6 +346,15 @@ mod tests {
             (test(r#""run":{"argv":["a"],"stdout":{"matches":"("}}"#), "a group is not closed"),
             (test(r#""env":{"A=":""},"run":{"argv":["a"]}"#), "\"A=\" is not the name of a variable"),
             (test(r#""http":{"argv":["a"],"port":0}"#), "0 is no port"),
+            (
+                test(r#""services":[{"name":"db","argv":["a"],"port":0}],"files":[]"#),
+                "service \"db\": 0 is no port",
+            ),
+            (
+                test(r#""services":[{"name":"../x","argv":["a"],"port":1}],"files":[]"#),
+                "is no name of a service",
+            ),
+            (test(r#""services":[{"name":"db","argv":[],"port":1}],"files":[]"#), "argv is empty"),
             (test(r#""http":{"argv":["a"],"port":1,"ready":{"path":"x"}}"#), "\"x\" is no path of a request"),
             (test(r#""http":{"argv":["a"],"port":1,"exchanges":[{"path":"/a b"}]}"#), "\"/a b\" is no path"),
             (

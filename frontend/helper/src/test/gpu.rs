@@ -16,6 +16,7 @@ use super::run::{self, Surroundings};
 use super::verdict::{Kind, Trial, readable};
 use super::{elf, tree};
 use crate::fault::Fault;
+use crate::gpu_probe::{self, Found};
 use crate::sys::file;
 
 /// What the driver brings.
@@ -57,6 +58,11 @@ pub(super) struct Gpu {
 }
 
 impl Gpu {
+    /// Whether it is about a device.
+    pub(super) fn has_device(&self) -> bool {
+        self.run.is_some()
+    }
+
     /// What makes no sense.
     pub(super) fn mistake(&self) -> Option<String> {
         match (self.driverless, &self.devices, &self.run) {
@@ -67,28 +73,24 @@ impl Gpu {
     }
 }
 
-/// Runs a program if there is a device, or looks at the libraries.
+/// Runs a program if the probe has found a device, or looks at the libraries.
 ///
 /// # Errors
 /// A signal that ends the helper.
 pub(super) fn test(gpu: &Gpu, surroundings: &Surroundings<'_>, trial: &mut Trial) -> Result<(), Fault> {
-    match &gpu.run {
-        Some(_) if !has_device() => {
-            trial.give_up(Kind::Skipped, "there is no NVIDIA device (/dev/nvidia*)".into());
+    let Some(run) = &gpu.run else {
+        check_libraries(surroundings, trial);
+        return Ok(());
+    };
+    match Found::read() {
+        Err(fault) => trial.give_up(Kind::Error, format!("{fault}")),
+        Ok(found) if !found.present => trial.give_up(Kind::Skipped, found.reason()),
+        Ok(_) if !gpu_probe::is_here() => {
+            trial.give_up(Kind::Error, "the probe was given a device, and the test was not".into());
         }
-        Some(run) => run::test(run, surroundings, trial)?,
-        None => check_libraries(surroundings, trial),
+        Ok(_) => run::test(run, surroundings, trial)?,
     }
     Ok(())
-}
-
-fn has_device() -> bool {
-    let is_device = |name: &Vec<u8>| {
-        let number = name.strip_prefix(b"nvidia");
-        number.is_some_and(|number| number.first().is_some_and(u8::is_ascii_digit)) || name == b"nvidiactl"
-    };
-    // As WSL has it.
-    file::names_at(b"/dev").iter().any(|name| is_device(name) || name == b"dxg")
 }
 
 fn check_libraries(surroundings: &Surroundings<'_>, trial: &mut Trial) {

@@ -94,7 +94,7 @@ mod tests {
 
     #[test]
     fn the_whole_family_counts_and_nobody_else() {
-        let process = |pid, parent, resident_pages| Process { pid, parent, resident_pages };
+        let process = |pid, parent, resident_pages| Process { pid, parent, session: 0, resident_pages };
         let processes =
             [process(9, 7, 100), process(7, 5, 10), process(5, 1, 1), process(6, 1, 1000), process(1, 0, 1)];
         assert_eq!(resident_pages(&processes, 5), 110);

@@ -14,18 +14,24 @@ mod packages;
 mod pattern;
 mod run;
 mod server;
+mod services;
+mod time;
 mod tree;
 mod verdict;
 
 use alloc::format;
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use serde::Serialize;
 
+use crate::ca;
 use crate::capture::Stream;
+use crate::config::DEFAULT_CA;
 use crate::environment::Environment;
 use crate::evidence::Evidence;
 use crate::fault::Fault;
+use crate::gpu_probe::{Accelerator, Found};
 use crate::sys::MILLISECOND;
 use crate::sys::signal::Signals;
 use crate::user::Identity;
@@ -33,6 +39,7 @@ use crate::{reap, sys};
 use config::{Action, Suite, Test};
 use limits::Memory;
 use run::Surroundings;
+use services::Services;
 use verdict::{Kind, Trial, Verdict};
 
 /// The result, in the evidence directory.
@@ -42,6 +49,11 @@ const RESULT: &str = "verdicts.json";
 #[derive(Serialize)]
 struct Report<'a> {
     version: u32,
+    /// When the last of them ended, in UTC.
+    tested_at: String,
+    /// What tests of devices ran with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    accelerator: Option<Accelerator>,
     tests: Vec<Verdict<'a>>,
 }
 
@@ -64,33 +76,45 @@ pub(crate) fn run(mut env: Environment) -> Result<i32, Fault> {
         sys::write_all(sys::stdout(), trial.line(&test.name, wall_ms).as_bytes());
         tests.push(trial.verdict(&test.name, wall_ms));
     }
-    evidence.write_json(RESULT, &Report { version: 1, tests })?;
+    let tested_at = time::rfc3339(sys::file_clock());
+    let accelerator = suite.has_device().then(Found::read).and_then(Result::ok).and_then(Found::accelerator);
+    evidence.write_json(RESULT, &Report { version: 1, tested_at, accelerator, tests })?;
     Ok(0)
 }
 
 /// Runs one test.
 fn perform(suite: &Suite, test: &Test, env: &Environment, signals: &Signals) -> Result<Trial, Fault> {
     let mut trial = Trial::new(suite.keep);
-    let surroundings = match surroundings(suite, test, env, signals) {
+    let services = Services::default();
+    let surroundings = match surroundings(suite, test, env, signals, &services) {
         Ok(surroundings) => surroundings,
         Err(fault) => {
             trial.give_up(Kind::Error, format!("{fault}"));
             return Ok(trial);
         }
     };
-    match test.action() {
-        Some(Action::Run(run)) => run::test(run, &surroundings, &mut trial)?,
-        Some(Action::Http(http)) => server::test(http, &surroundings, &mut trial)?,
-        Some(Action::Files(checks)) => files::test(checks, &surroundings, &mut trial),
-        Some(Action::Packages(packages)) => packages::test(packages, surroundings, &mut trial)?,
-        Some(Action::Gpu(gpu)) => gpu::test(gpu, &surroundings, &mut trial)?,
-        // Not reached: such a test is refused at the start.
-        None => {}
+    if services.start(&test.services, &surroundings, &mut trial)? {
+        act(test, surroundings, &mut trial)?;
     }
+    services.stop(&mut trial);
     match signals.next_forwarded() {
         Some(signal) => Err(run::interrupted(signal)),
         None => Ok(trial),
     }
+}
+
+/// Does what a test does.
+fn act(test: &Test, surroundings: Surroundings<'_>, trial: &mut Trial) -> Result<(), Fault> {
+    match test.action() {
+        Some(Action::Run(run)) => run::test(run, &surroundings, trial)?,
+        Some(Action::Http(http)) => server::test(http, &surroundings, trial)?,
+        Some(Action::Files(checks)) => files::test(checks, &surroundings, trial),
+        Some(Action::Packages(packages)) => packages::test(packages, surroundings, trial)?,
+        Some(Action::Gpu(gpu)) => gpu::test(gpu, &surroundings, trial)?,
+        // Not reached: such a test is refused at the start.
+        None => {}
+    }
+    Ok(())
 }
 
 /// What the programs of a test are run with; its time begins now.
@@ -99,6 +123,7 @@ fn surroundings<'a>(
     test: &'a Test,
     env: &Environment,
     signals: &'a Signals,
+    services: &'a Services,
 ) -> Result<Surroundings<'a>, Fault> {
     let user = suite.user(test).map(Identity::in_image).transpose()?;
     let mut env = env.clone();
@@ -106,6 +131,7 @@ fn surroundings<'a>(
         user.move_in(&mut env)?;
     }
     test.env.iter().for_each(|(name, value)| env.set(name, value.as_bytes()));
+    ca::announce(DEFAULT_CA.as_bytes(), &mut env);
     Ok(Surroundings {
         signals,
         env,
@@ -115,6 +141,7 @@ fn surroundings<'a>(
         deadline: sys::steady_clock() + run::nanos(test.timeout_ms),
         memory: Memory::watch(test.memory),
         keep: suite.keep,
+        services,
     })
 }
 
@@ -125,6 +152,10 @@ fn leave_output(evidence: &Evidence, number: usize, trial: &Trial) -> Result<(),
         evidence.write(&format!("{number}.{name}"), &trial.output.text_of(stream))?;
         if let Some(server) = &trial.server {
             evidence.write(&format!("{number}.server.{name}"), &server.text_of(stream))?;
+        }
+        for service in &trial.services {
+            let file = format!("{number}.service.{}.{name}", service.name);
+            evidence.write(&file, &service.output.text_of(stream))?;
         }
     }
     Ok(())

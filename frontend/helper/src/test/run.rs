@@ -9,6 +9,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::config::Run;
 use super::limits::Memory;
+use super::services::{Services, Started};
 use super::verdict::{Kind, Trial};
 use crate::capture::{Output, Stream};
 use crate::child::{Command, Leads};
@@ -39,6 +40,8 @@ pub(super) struct Surroundings<'a> {
     pub(super) memory: Memory,
     /// How much is kept of either end of a stream, in bytes.
     pub(super) keep: usize,
+    /// What runs besides.
+    pub(super) services: &'a Services,
 }
 
 /// How a program came to its end.
@@ -111,11 +114,15 @@ impl<'a> Process<'a> {
         if self.end.is_some() {
             return Ok(self.end);
         }
-        let Surroundings { signals, memory, .. } = self.surroundings;
+        let Surroundings { signals, memory, services, .. } = self.surroundings;
         let left = until.min(self.deadline) - sys::steady_clock();
         let left = memory.patience().map_or(left, |patience| left.min(patience));
+        let besides = services.listen();
         let others = [readable(signals.descriptor())].into_iter().chain(other);
+        let others = others.chain(besides.iter().flat_map(|service| service.tee.descriptors()));
         self.tee.pass_on(others, Some(left), &mut self.output);
+        drop(besides);
+        services.take_output();
         if let Some(signal) = signals.next_forwarded() {
             reap::kill_leftovers(&mut self.usage);
             return Err(interrupted(signal));
@@ -144,9 +151,15 @@ impl<'a> Process<'a> {
         Ok(())
     }
 
-    /// Kills what is left, and returns what was said. What was used is added to the test's.
+    /// Leaves the program to itself: a service of the test, which others are run beside.
+    pub(super) fn in_background(self, name: &str, is_ready: bool, trial: &mut Trial) -> Started {
+        trial.usage.add(&self.usage);
+        Started { name: name.into(), pid: self.pid, tee: self.tee, output: self.output, is_ready }
+    }
+
+    /// Kills what is left, services excepted, and returns what was said. What was used is added to the test's.
     pub(super) fn finish(mut self, trial: &mut Trial) -> Output {
-        reap::kill_leftovers(&mut self.usage);
+        reap::kill_leftovers_but(&self.surroundings.services.sessions(), &mut self.usage);
         self.tee.drain(&mut self.output);
         trial.usage.add(&self.usage);
         trial.oom |= self.surroundings.memory.has_killed();

@@ -13,7 +13,7 @@ use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, connect, recv, send, socket_with, sockopt,
 };
 
-use super::config::{ExchangeWish, Http};
+use super::config::{ExchangeWish, Http, Ready};
 use super::http::{LONGEST_REPLY, Reply, Request};
 use super::run::{self, End, Process, Surroundings};
 use super::verdict::{Exchange, Kind, Trial, readable};
@@ -24,7 +24,7 @@ use crate::sys::file::CHUNK;
 use crate::sys::{self, MILLISECOND, Nanos, SECOND, signal};
 
 /// How long a server that is asked to end may take.
-const STOP_PATIENCE: Nanos = 2 * SECOND;
+pub(super) const STOP_PATIENCE: Nanos = 2 * SECOND;
 /// How long one request for readiness may take.
 const READY_PATIENCE: Nanos = 10 * SECOND;
 /// The first pause between two requests for readiness; each is twice as long as the one before, up to the interval.
@@ -48,6 +48,17 @@ enum Trouble {
     Ended(End),
 }
 
+/// Who has to get ready, and how that is known.
+pub(super) struct Asked<'a> {
+    /// For people: `the server`.
+    pub(super) who: &'a str,
+    pub(super) port: u16,
+    pub(super) ready: &'a Ready,
+}
+
+/// What a test of a server is about.
+const SERVER: &str = "the server";
+
 /// Starts a server, asks it, and stops it.
 ///
 /// # Errors
@@ -61,7 +72,8 @@ pub(super) fn test(http: &Http, surroundings: &Surroundings<'_>, trial: &mut Tri
     let Some(mut server) = Process::start(surroundings, &http.argv, Leads::Session, trial) else {
         return Ok(());
     };
-    if await_ready(http, surroundings, &mut server, trial)? {
+    let asked = Asked { who: SERVER, port: http.port, ready: &http.ready };
+    if await_ready(&asked, surroundings, &mut server, trial)? {
         for wish in &http.exchanges {
             if !exchange(http.port, wish, surroundings, &mut server, trial)? {
                 break;
@@ -74,7 +86,7 @@ pub(super) fn test(http: &Http, surroundings: &Surroundings<'_>, trial: &mut Tri
 }
 
 /// Whether somebody else listens there.
-fn is_taken(port: u16) -> bool {
+pub(super) fn is_taken(port: u16) -> bool {
     match open(port) {
         Ok((_, true)) => true,
         Ok((socket, false)) => {
@@ -87,23 +99,32 @@ fn is_taken(port: u16) -> bool {
 }
 
 /// Asks until the server answers as it should. Whether it did.
-fn await_ready(
-    http: &Http,
+///
+/// # Errors
+/// A signal that ends the helper.
+pub(super) fn await_ready(
+    asked: &Asked<'_>,
     surroundings: &Surroundings<'_>,
     server: &mut Process<'_>,
     trial: &mut Trial,
 ) -> Result<bool, Fault> {
-    let ready = &http.ready;
+    let Asked { who, port, ready } = *asked;
     let request = Request { method: "GET", path: &ready.path, headers: Vec::new(), body: None };
     let interval = run::nanos(ready.interval_ms.max(1));
     let last = sys::steady_clock() + interval * Nanos::from(ready.attempts);
+    // The server of a test of one is what the whole test is about; others have to be named.
+    let whose = if who == SERVER { String::new() } else { format!("{who} is ") };
+    let what = match who == SERVER {
+        true => format!("{} is ready", ready.path),
+        false => format!("{who} is ready"),
+    };
     let mut pause = FIRST_PAUSE;
     let mut why = String::from("no reply in time");
     loop {
         let until = last.min(sys::steady_clock() + READY_PATIENCE);
-        match ask(http.port, &request, server, until)? {
+        match ask(port, &request, server, until)? {
             Ok(reply) if is_ready(reply.status, &ready.status) => {
-                trial.check(format!("{} is ready", ready.path), Ok(()));
+                trial.check(what, Ok(()));
                 return Ok(true);
             }
             Ok(reply) => why = format!("status {}", reply.status),
@@ -111,18 +132,15 @@ fn await_ready(
             // What was said before tells more.
             Err(Trouble::Late) => {}
             Err(Trouble::Ended(end)) => {
-                note_early_end(end, surroundings, trial);
+                note_early_end(who, end, surroundings, trial);
                 return Ok(false);
             }
         }
         let now = sys::steady_clock();
         if now >= last {
             let time = run::duration(ready.interval_ms.saturating_mul(ready.attempts.into()));
-            let what = format!("GET {} on port {}", ready.path, http.port);
-            trial.check(
-                format!("{} is ready", ready.path),
-                Err(format!("not ready within {time}: {what}: {why}")),
-            );
+            let question = format!("GET {} on port {port}", ready.path);
+            trial.check(what, Err(format!("{whose}not ready within {time}: {question}: {why}")));
             return Ok(false);
         }
         let next = last.min(now + pause);
@@ -136,13 +154,13 @@ fn is_ready(status: u16, expected: &[u16]) -> bool {
 }
 
 /// A server should be there until it is stopped.
-fn note_early_end(end: End, surroundings: &Surroundings<'_>, trial: &mut Trial) {
+fn note_early_end(who: &str, end: End, surroundings: &Surroundings<'_>, trial: &mut Trial) {
     run::note_end(end, surroundings, trial);
     match end {
-        End::Outcome(Outcome::Code(code)) => trial.fail(format!("the server ended with exit code {code}")),
+        End::Outcome(Outcome::Code(code)) => trial.fail(format!("{who} ended with exit code {code}")),
         End::Outcome(Outcome::Signal(number)) => {
             let name = signal::name(number);
-            trial.fail(format!("the server was ended by {name} (signal {number})"));
+            trial.fail(format!("{who} was ended by {name} (signal {number})"));
         }
         // The reason has been noted.
         End::TimedOut | End::OverMemory(..) => {}
@@ -180,7 +198,7 @@ fn exchange(
             true
         }
         Err(Trouble::Ended(end)) => {
-            note_early_end(end, surroundings, trial);
+            note_early_end(SERVER, end, surroundings, trial);
             false
         }
         Err(Trouble::Late) => {

@@ -8,6 +8,7 @@ use alloc::vec::Vec;
 use serde::Serialize;
 
 use super::matches::Checked;
+use super::services::Started;
 use crate::capture::{Output, Stream};
 use crate::reap::Outcome;
 use crate::sys::raw::Usage;
@@ -46,6 +47,8 @@ pub(super) struct Trial {
     pub(super) output: Output,
     /// What its server said.
     pub(super) server: Option<Output>,
+    /// Its services, and what they said.
+    pub(super) services: Vec<Started>,
     /// What was asked, and the replies.
     pub(super) exchanges: Vec<Exchange>,
     assertions: Vec<Assertion>,
@@ -122,6 +125,7 @@ impl Trial {
             usage: Usage::default(),
             output: Output::keeping(keep),
             server: None,
+            services: Vec::new(),
             exchanges: Vec::new(),
             assertions: Vec::new(),
             reasons: Vec::new(),
@@ -151,6 +155,12 @@ impl Trial {
         self.reasons.push(reason);
     }
 
+    /// What people want to see: what a service said that did not get ready, else what the server or the program said.
+    fn shown(&self) -> &Output {
+        let idle = self.services.iter().find(|service| !service.is_ready).map(|service| &service.output);
+        idle.or(self.server.as_ref()).unwrap_or(&self.output)
+    }
+
     /// What it has come to.
     pub(super) fn kind(&self) -> Kind {
         let found = if self.reasons.is_empty() { Kind::Pass } else { Kind::Fail };
@@ -178,7 +188,7 @@ impl Trial {
         };
         let mut text = format!("{word} {name}: {}\n", self.reason().unwrap_or_default());
         if self.kind() != Kind::Skipped {
-            let output = self.server.as_ref().unwrap_or(&self.output).text();
+            let output = self.shown().text();
             for line in readable(tail(&output, TAIL_LINES / 2)).lines() {
                 text.push_str(&format!("      | {line}\n"));
             }
@@ -188,7 +198,8 @@ impl Trial {
 
     /// The verdict, after a test that took so long.
     pub(super) fn verdict(self, name: &str, wall_ms: u64) -> Verdict<'_> {
-        let shown = self.server.as_ref().unwrap_or(&self.output);
+        let shown = self.shown();
+        let (stdout, stderr) = (Said::new(shown, Stream::Out), Said::new(shown, Stream::Err));
         Verdict {
             name,
             verdict: self.kind(),
@@ -206,8 +217,8 @@ impl Trial {
             wall_ms,
             cpu_ms: (self.usage.user_us + self.usage.system_us) / 1000,
             peak_rss_kib: self.usage.peak_rss_kib,
-            stdout: Said::new(shown, Stream::Out),
-            stderr: Said::new(shown, Stream::Err),
+            stdout,
+            stderr,
             assertions: self.assertions,
             exchanges: self.exchanges,
         }

@@ -32,6 +32,7 @@ mkdir -p proc dev .factory && mount -t proc proc proc
 touch .factory/run && mount --bind "$HELPER" .factory/run
 mount -t tmpfs tmpfs dev && mkdir dev/shm && mount -t tmpfs tmpfs dev/shm
 touch dev/null && mount --bind /dev/null dev/null
+for device in $DEVICES; do touch "dev/$device"; done
 mkdir -p .factory/out && mount --bind ../evidence .factory/out
 mkdir -p .factory/lower && mount --bind "../${LOWER:-lower}" .factory/lower
 if [ -e ../ca.crt ]; then touch .factory/ca.crt && mount --bind ../ca.crt .factory/ca.crt; fi

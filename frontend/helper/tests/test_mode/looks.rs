@@ -112,12 +112,15 @@ fn an_image_for_gpus_brings_all_but_the_driver() {
     replace(&needy, b"libc.so.6", b"libnccl.x");
     let driverless = json!({"name": "d", "gpu": {"driverless": true}});
     let device = json!({"name": "g", "gpu": {"devices": ["nvidia.com/gpu=all"], "run": {"argv": ["true"]}}});
+    sandbox.prepare(
+        r#"mkdir -p .factory; echo '{"present":false,"reason":"there is none"}' > .factory/gpu.json"#,
+    );
     let (step, verdicts) = run(&mut sandbox, json!([driverless, device]));
     let expected =
         format!("libraries of CUDA are needed and not there: libnccl.x (by /{site}/libneedy.so.1)");
     says(&verdicts[0], "fail", &expected);
-    says(&verdicts[1], "skipped", "there is no NVIDIA device");
-    assert!(step.stdout.contains("skip  g: there is no NVIDIA device"), "{}", step.stdout);
+    says(&verdicts[1], "skipped", "there is none");
+    assert!(step.stdout.contains("skip  g: there is none\n"), "{}", step.stdout);
     replace(&needy, b"libnccl.x", b"libc.so.6");
     let (_, verdicts) = run(&mut sandbox, json!([driverless]));
     assert_eq!(verdicts[0]["verdict"], "pass", "{:#}", verdicts[0]);
@@ -128,6 +131,39 @@ fn an_image_for_gpus_brings_all_but_the_driver() {
         "fail",
         "the image has libraries of the driver, which the machine has to bring: /opt/libcuda.so.1",
     );
+}
+
+/// A device is what the engine puts into `/dev`; which one it is the driver tells.
+#[test]
+fn a_device_is_looked_for_once_and_tested_where_it_is() {
+    let Some(mut sandbox) = image() else { return };
+    let wish = json!({"devices": ["nvidia.com/gpu=all"]}).to_string();
+    let probed = |step: &crate::sandbox::Step| -> Value {
+        serde_json::from_slice(&fs::read(step.evidence("gpu.json")).unwrap()).unwrap()
+    };
+    let step = sandbox.mode("gpu-probe", "FACTORY_GPU_PROBE", &wish).ok();
+    let none = "the engine gave no NVIDIA device (/dev/nvidia*) for nvidia.com/gpu=all";
+    assert_eq!(probed(&step), json!({"present": false, "reason": none}));
+    assert_eq!(step.stdout, format!("{none}\n"));
+    let withheld = json!({"devices": [], "withheld": "too old"}).to_string();
+    let step = sandbox.mode("gpu-probe", "FACTORY_GPU_PROBE", &withheld).ok();
+    assert_eq!(probed(&step), json!({"present": false, "reason": "too old"}));
+    // A device that only the probe was given is a fault of the engine's, not of the image's.
+    let found = json!({"present": true, "driver": "550.54.15", "model": "NVIDIA H200"});
+    sandbox.prepare(&format!("mkdir -p .factory; echo '{found}' > .factory/gpu.json"));
+    let device = json!({"name": "g", "gpu": {"devices": ["nvidia.com/gpu=all"], "run": {"argv": ["true"]}}});
+    let (_, verdicts) = run(&mut sandbox, json!([device]));
+    says(&verdicts[0], "error", "the probe was given a device, and the test was not");
+    sandbox.set("DEVICES", "nvidia0");
+    let (step, verdicts) = run(&mut sandbox, json!([device]));
+    assert_eq!(verdicts[0]["verdict"], "pass", "{:#}", verdicts[0]);
+    let report: Value = serde_json::from_slice(&fs::read(step.evidence("verdicts.json")).unwrap()).unwrap();
+    assert_eq!(report["accelerator"], json!({"driver": "550.54.15", "model": "NVIDIA H200"}));
+    let step = sandbox.mode("gpu-probe", "FACTORY_GPU_PROBE", &wish).ok();
+    assert_eq!(probed(&step)["present"], true);
+    // Other tests have nothing to do with it.
+    let (step, _) = run(&mut sandbox, json!([{"name": "t", "run": {"argv": ["true"]}}]));
+    assert!(!fs::read_to_string(step.evidence("verdicts.json")).unwrap().contains("accelerator"));
 }
 
 /// Replaces a string of a file by one of the same length.

@@ -7,12 +7,12 @@ use serde_json::{Value, json};
 
 use crate::{image, run, says};
 
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 /// A server that says who it is and answers in several ways.
-const SERVER: &str = r#"
+pub(crate) const SERVER: &str = r#"
 import http.server, json, os, signal, sys
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
@@ -38,7 +38,7 @@ http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_
 "#;
 
 /// A test of [`SERVER`].
-fn server(port: u16, exchanges: Value, more: Value) -> Value {
+pub(crate) fn server(port: u16, exchanges: Value, more: Value) -> Value {
     let mut test = json!({"name": "server", "http": {"argv": ["/usr/bin/python3", "-c", SERVER, port.to_string()],
         "port": port, "ready": {"path": "/", "attempts": 20, "interval_ms": 500}, "exchanges": exchanges}});
     for (key, value) in more.as_object().unwrap() {

@@ -1,0 +1,259 @@
+//! From a plan file to checked products, one for every combination.
+
+use llb_gen::diagnostic::{Diagnostic, nearest};
+use llb_gen::draft::Draft;
+use llb_gen::llb::State;
+use llb_gen::matrix::{Combination, Listing, ListingRow, Plan};
+use llb_gen::model::{Platform, Product};
+use llb_gen::parse::{RawManifest, RawPlan};
+use llb_gen::request::Request;
+use llb_gen::text::SourceFile;
+
+use super::row::Row;
+use crate::catalogue::{self, Catalogue};
+use crate::failure::Failure;
+use crate::files::{self, Content};
+use crate::folder;
+use crate::gateway::{Gateway, Ref};
+use crate::images::Images;
+use crate::load::{catalogue_folder, without_effect};
+use crate::named::{NamedContexts, Resolver};
+use crate::opening::Opening;
+use crate::options::Options;
+use crate::request::Common;
+use crate::status::Status;
+use crate::{answers, planning, platforms};
+
+/// What a plan may need, in one transfer: which of it only the manifest says, which is among it.
+const PATTERNS: [&str; 3] =
+    ["manifests/*.json", "manifests/templates/*/*.json", "fragments/*/*/fragment.json"];
+
+/// A plan with everything that its combinations select.
+#[derive(Debug)]
+pub struct LoadedPlan<'b, G> {
+    /// What the first calls brought; its manifest is the plan's file.
+    pub opening: Opening,
+    /// The plan.
+    pub plan: Plan,
+    /// The catalogue that the manifest and the fragments are from.
+    pub catalogue: Catalogue,
+    /// The products of the combinations, in their order.
+    pub products: Vec<Product>,
+    /// What is worth saying without stopping the build.
+    pub warnings: Vec<Diagnostic>,
+    /// Images that were looked up.
+    pub images: Images<'b, G>,
+    /// The daemon's own platform.
+    pub own: Platform,
+}
+
+/// Reads and checks a plan.
+///
+/// # Errors
+/// BuildKit's own, and every fault of every file that any combination needs.
+pub async fn load<'b, G: Gateway>(
+    gateway: &'b G,
+    options: &'b Options,
+    opening: Opening,
+) -> Result<LoadedPlan<'b, G>, Failure> {
+    let (plan, mut warnings) = Plan::check(RawPlan::parse(&opening.manifest)?)?;
+    let own = platforms::own(&opening.daemon)?;
+    let naming = platforms::naming(&asked(&plan, options));
+    let mut images = Images::new(gateway, options, naming);
+    let resolver = Resolver { gateway, options, opening: &opening };
+    let folder = catalogue_folder(&resolver, &mut images, &own).await?;
+    let patterns = PATTERNS.map(str::to_owned);
+    let title = "[internal] load manifest, templates and fragments";
+    let reference =
+        folder::control_files(options, &folder, &patterns, "catalogue", title).solve(gateway).await?;
+    let manifest = RawManifest::parse(&manifest(gateway, reference.as_ref(), &plan).await?)?;
+    let entries = plan.catalogue(&manifest);
+    let catalogue = catalogue::found_in(gateway, options, folder, reference, &entries).await?;
+    let (products, more) = plan.products(&manifest, &catalogue.files)?;
+    warnings.extend(more);
+    warnings.extend(without_effect(&opening.manifest, options));
+    Ok(LoadedPlan { opening, plan, catalogue, products, warnings, images, own })
+}
+
+/// The manifest that is varied.
+async fn manifest<G: Gateway>(
+    gateway: &G,
+    reference: Option<&Ref>,
+    plan: &Plan,
+) -> Result<SourceFile, Failure> {
+    let path = plan.manifest_path();
+    match files::read(gateway, reference, &path).await? {
+        Content::File(bytes) => Ok(SourceFile::new(path, bytes)),
+        Content::Unreadable(reason) => {
+            let fault =
+                Diagnostic::error("unreadable-file", plan.manifest.place(), format!("`{path}` {reason}"));
+            Err(Failure::Diagnostics(vec![fault]))
+        }
+        Content::Missing => {
+            let names = catalogue::children(gateway, reference, "manifests").await?;
+            Err(Failure::Diagnostics(vec![no_manifest(plan, &path, &names)]))
+        }
+    }
+}
+
+fn no_manifest(plan: &Plan, path: &str, names: &[String]) -> Diagnostic {
+    let known: Vec<&str> = names.iter().filter_map(|name| name.strip_suffix(".json")).collect();
+    let id = plan.manifest.as_str();
+    let message = format!("manifest `{id}` does not exist: there is no `{path}`");
+    let near = nearest(id, known.iter().copied()).map(|near| format!("did you mean `{near}`?"));
+    let listed = (!known.is_empty()).then(|| format!("there are {}", llb_gen::diagnostic::listed(known)));
+    Diagnostic::error("missing-file", plan.manifest.place(), message).maybe_help(near.or(listed))
+}
+
+/// The platforms that are asked for: by the client, or else by the plan.
+fn asked(plan: &Plan, options: &Options) -> Vec<Platform> {
+    match options.platforms.is_empty() {
+        true => plan.platforms.iter().map(|one| one.value().clone()).collect(),
+        false => options.platforms.clone(),
+    }
+}
+
+impl<G: Gateway> LoadedPlan<'_, G> {
+    /// The platforms of a combination: the one that its axis says, those asked for, or that of a plain build.
+    fn platforms(&self, options: &Options, combination: &Combination, product: &Product) -> Vec<Platform> {
+        if let Some(platform) = combination.platform() {
+            return vec![platform.clone()];
+        }
+        let supported: Vec<Platform> =
+            product.manifest.platforms.iter().map(|one| one.value().clone()).collect();
+        platforms::chosen(&asked(&self.plan, options), &supported, &self.own)
+    }
+
+    /// Every combination with its product, on every platform.
+    fn tried(&self, options: &Options) -> Vec<(usize, Platform)> {
+        let products = self.plan.combinations().iter().zip(&self.products).enumerate();
+        let of = |(at, (combination, product)): (usize, (&Combination, &Product))| {
+            let platforms = self.platforms(options, combination, product);
+            platforms.into_iter().map(move |platform| (at, platform)).collect::<Vec<_>>()
+        };
+        products.flat_map(of).collect()
+    }
+
+    /// What would be tried.
+    pub fn listing(&self, options: &Options) -> Listing {
+        let row = |(at, platform): (usize, Platform)| {
+            let (combination, product) = (&self.plan.combinations()[at], &self.products[at]);
+            let expected = self.plan.expected(combination, &platform);
+            ListingRow::of(product, &platform.to_string()).of_combination(combination, expected)
+        };
+        Listing {
+            plan_id: Some(self.plan.id.to_string()),
+            manifest_id: self.plan.manifest.to_string(),
+            strategy: Some(self.plan.strategy.as_str().to_owned()),
+            rows: self.tried(options).into_iter().map(row).collect(),
+        }
+    }
+
+    /// Every combination planned on each of its platforms. Images that cannot be found are the business of the
+    /// combinations that need them.
+    ///
+    /// # Errors
+    /// What cannot be built as it is written, of all combinations together.
+    pub(super) async fn rows(
+        &mut self,
+        gateway: &G,
+        options: &Options,
+        own_image: Option<&State>,
+    ) -> Result<Vec<Row>, Failure> {
+        let tried = self.tried(options);
+        let contexts = self.contexts(gateway, options, &tried).await?;
+        let requests = self.requests(options, &contexts, own_image, &tried);
+        self.look_up(&tried, &requests, &contexts).await?;
+        let mut rows = Vec::with_capacity(tried.len());
+        let mut faults: Vec<Diagnostic> = Vec::new();
+        for ((at, platform), request) in tried.into_iter().zip(&requests) {
+            let product = &self.products[at];
+            let one = std::slice::from_ref(request);
+            let combination = self.plan.combinations()[at].clone();
+            match planning::plan(options, &mut self.images, product, one, &contexts).await {
+                Ok(mut planned) => {
+                    self.warnings.append(&mut planned.warnings);
+                    rows.extend(
+                        planned.platforms.pop().map(|one| Row::planned_as(combination, platform, one)),
+                    );
+                }
+                Err(Failure::BuildKit(status)) => rows.push(Row::unresolved(combination, platform, status)),
+                Err(Failure::Diagnostics(more)) => faults.extend(more),
+                Err(other) => return Err(other),
+            }
+        }
+        let mut distinct: Vec<Diagnostic> = Vec::new();
+        for fault in faults {
+            if !distinct.contains(&fault) {
+                distinct.push(fault);
+            }
+        }
+        match distinct.is_empty() {
+            true => Ok(rows),
+            false => Err(Failure::Diagnostics(distinct)),
+        }
+    }
+
+    /// The named contexts that any of the products may use.
+    async fn contexts(
+        &mut self,
+        gateway: &G,
+        options: &Options,
+        tried: &[(usize, Platform)],
+    ) -> Result<NamedContexts, Failure> {
+        let mut contexts = NamedContexts::new();
+        if options.contexts.named.is_empty() {
+            return Ok(contexts);
+        }
+        let resolver = Resolver { gateway, options, opening: &self.opening };
+        for (at, platform) in tried {
+            let platform = std::slice::from_ref(platform);
+            contexts.extend(resolver.contexts(&mut self.images, &self.products[*at], platform).await?);
+        }
+        Ok(contexts)
+    }
+
+    fn requests(
+        &self,
+        options: &Options,
+        contexts: &NamedContexts,
+        own_image: Option<&State>,
+        tried: &[(usize, Platform)],
+    ) -> Vec<Request> {
+        let mut all: Vec<Platform> = Vec::new();
+        for (_, platform) in tried {
+            if !all.contains(platform) {
+                all.push(platform.clone());
+            }
+        }
+        let common = Common {
+            options,
+            opening: &self.opening,
+            catalogue: &self.catalogue.folder,
+            contexts,
+            own: &self.own,
+            naming: platforms::naming(&all),
+            own_image,
+        };
+        let request = |platform: &Platform| Request { target: None, ..common.request(platform) };
+        tried.iter().map(|(_, platform)| request(platform)).collect()
+    }
+
+    /// Looks up the images of all combinations at the same time.
+    async fn look_up(
+        &mut self,
+        tried: &[(usize, Platform)],
+        requests: &[Request],
+        contexts: &NamedContexts,
+    ) -> Result<(), Status> {
+        let mut wanted = Vec::new();
+        for ((at, _), request) in tried.iter().zip(requests) {
+            // What cannot be drafted is told when it is planned.
+            if let Ok(draft) = Draft::new(&self.products[*at], request) {
+                wanted.extend(answers::wanted(&draft, contexts));
+            }
+        }
+        self.images.look_up(wanted).await;
+        Ok(())
+    }
+}
