@@ -19,6 +19,8 @@ pub enum Exit {
     FrontendImage = 4,
     /// The action needs root.
     NeedsRoot = 5,
+    /// Everything was made, and a test said no, or a plan came out other than expected.
+    TestsFailed = 6,
     /// A fault of the factory itself.
     Internal = 70,
     /// The user pressed Ctrl-C, or the process was asked to stop.
@@ -27,13 +29,14 @@ pub enum Exit {
 
 impl Exit {
     /// All codes with what they mean, in the order of `docs/cli.md`.
-    pub const ALL: [(Exit, &'static str); 8] = [
+    pub const ALL: [(Exit, &'static str); 9] = [
         (Exit::Ok, "done"),
         (Exit::BuildFailed, "the build was tried and failed"),
         (Exit::Usage, "wrong command line, manifest or other input; nothing was started"),
         (Exit::Engine, "no engine answers and none could be set up"),
         (Exit::FrontendImage, "the frontend image could not be built or loaded"),
         (Exit::NeedsRoot, "the action needs root"),
+        (Exit::TestsFailed, "built, but a test said no; or a plan whose verdicts are not the expected ones"),
         (Exit::Internal, "a fault of the factory itself"),
         (Exit::Interrupted, "interrupted by Ctrl-C or a signal"),
     ];
@@ -69,12 +72,12 @@ pub enum Error {
     /// The frontend image (`Exit::FrontendImage`).
     #[error("{0}")]
     FrontendImage(String),
-    /// The build was tried and failed; buildx has already said why (`Exit::BuildFailed`).
-    #[error("the build failed (docker buildx exited with {code})")]
-    BuildFailed {
-        /// Exit status of `docker buildx build`.
-        code: i32,
-    },
+    /// The build was tried and failed (`Exit::BuildFailed`).
+    #[error("the build failed: {0}")]
+    BuildFailed(String),
+    /// Tests that are in the way of an image, or verdicts of a plan that nobody expected (`Exit::TestsFailed`).
+    #[error("{0}")]
+    TestsFailed(String),
     /// An action that only root can do (`Exit::NeedsRoot`).
     #[error("{0} needs root (for example by sudo)")]
     NeedsRoot(String),
@@ -107,7 +110,8 @@ impl Error {
             Self::Usage(_) => Exit::Usage,
             Self::Engine { .. } => Exit::Engine,
             Self::FrontendImage(_) => Exit::FrontendImage,
-            Self::BuildFailed { .. } => Exit::BuildFailed,
+            Self::BuildFailed(_) => Exit::BuildFailed,
+            Self::TestsFailed(_) => Exit::TestsFailed,
             Self::NeedsRoot(_) => Exit::NeedsRoot,
             Self::Interrupted => Exit::Interrupted,
             Self::Internal(_) => Exit::Internal,

@@ -4,7 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::diagnostic::{Diagnostic, Diagnostics, Sink, Warnings};
 use crate::model::step::{Action, AptKey, Command, MountSource, Origin, Step};
-use crate::model::{Arguments, Base, ImageRef, Platform, Product, Scope, Stage, StageBase, Value};
+use crate::model::test::NeededContent;
+use crate::model::{
+    Arguments, Base, FragmentPath, ImageRef, Platform, Product, Scope, Stage, StageBase, Value,
+};
 use crate::plan::pip::required_files;
 use crate::request::Request;
 use crate::target::Target;
@@ -64,7 +67,7 @@ impl<'a> Draft<'a> {
     /// variables that image references and conditions cannot name: all of them at once.
     pub fn new(product: &'a Product, request: &'a Request) -> Result<Self, Diagnostics> {
         let mut sink = Sink::default();
-        let target = sink.ok(Target::choose(product, request.target.as_deref()));
+        let target = sink.ok(Target::choose(product, request.target.as_deref())).map(Target::built);
         sink.ok(check_platform(product, &request.platform));
         let arguments = product.arguments(&request.platform, &request.build_platform, &request.build_args);
         let (arguments, warnings) = match arguments {
@@ -249,7 +252,7 @@ impl Survey<'_> {
         }
     }
 
-    /// Scripts of the tests that will run.
+    /// Scripts of the tests that will run, and own files that they need.
     fn tests(&mut self, product: &Product, arguments: &Arguments, target: &Target) {
         for (index, fragment) in product.fragments.iter().enumerate() {
             if *target != Target::Product && *target != Target::Fragment(index) {
@@ -257,16 +260,19 @@ impl Survey<'_> {
             }
             let scope = arguments.fragment(index);
             for test in fragment.tests.iter().filter(|test| test.when.holds(scope)) {
-                let Some(Ok(Command::Script { script, .. })) = test.command().map(|one| one.get(scope))
-                else {
-                    continue;
+                let own = |path: &Value<FragmentPath>| {
+                    let named = path.get(scope).ok()?;
+                    let place = path.place().clone();
+                    Some(OwnFile { folder: fragment.folder(), path: named.to_string(), place })
                 };
-                let files = script.get(scope).ok().map(|path| OwnFile {
-                    folder: fragment.folder(),
-                    path: path.to_string(),
-                    place: script.place().clone(),
-                });
-                self.test_files.extend(files);
+                if let Some(Ok(Command::Script { script, .. })) = test.command().map(|one| one.get(scope)) {
+                    self.test_files.extend(own(script));
+                }
+                for file in test.needs.iter().flat_map(|needs| &needs.files) {
+                    if let NeededContent::Own(src) = &file.content {
+                        self.test_files.extend(own(src));
+                    }
+                }
             }
         }
     }

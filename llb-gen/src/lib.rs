@@ -11,6 +11,7 @@ pub mod glob;
 pub mod image;
 pub mod llb;
 pub mod lower;
+pub mod matrix;
 pub mod model;
 pub mod ordered;
 pub mod parse;

@@ -33,8 +33,6 @@ pub struct Request {
     /// `FACTORY_BUILT_ON`: the base that fragments are built on where that is not the product's: the one that it had
     /// before, so that their layers stay what they are and are laid over the new base.
     pub built_on: Option<ImageRef>,
-    /// Devices by CDI name that tests may count on; a name without `=` stands for all of its class.
-    pub devices: BTreeSet<String>,
     /// What every step gets from the options.
     pub sandbox: Sandbox,
     /// `BUILDKIT_CACHE_MOUNT_NS`: put before the ids of cache mounts.
@@ -54,15 +52,6 @@ impl Request {
     #[must_use]
     pub fn can(&self, cap: Cap) -> bool {
         self.caps.contains(cap.id())
-    }
-
-    /// Whether a device is known to be there. One of a class, whichever, is there when any of the class is.
-    #[must_use]
-    pub fn has_device(&self, name: &str) -> bool {
-        let class = |name: &str| name.split('=').next().unwrap_or_default().to_owned();
-        self.devices.iter().any(|known| {
-            known == name || class(known) == class(name) && !(known.contains('=') && name.contains('='))
-        })
     }
 }
 

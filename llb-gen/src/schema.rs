@@ -10,10 +10,12 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value as Json, json};
 
+use crate::matrix::Summary;
 use crate::model::{Platform, TextValue};
 use crate::parse::decode::Member;
 use crate::parse::raw::fragment::FragmentFile;
 use crate::parse::raw::manifest::ManifestFile;
+use crate::parse::raw::matrix::PlanFile;
 use crate::parse::raw::template::TemplateFile;
 use crate::record::{ErrorRecord, Record};
 
@@ -24,6 +26,8 @@ pub fn files() -> Vec<(&'static str, String)> {
         ("fragment.schema.json", text(root::<FragmentFile>("A fragment", FRAGMENT))),
         ("manifest.schema.json", text(root::<ManifestFile>("A manifest", MANIFEST))),
         ("template.schema.json", text(root::<TemplateFile>("A template", TEMPLATE))),
+        ("plan.schema.json", text(root::<PlanFile>("A plan", PLAN))),
+        ("summary.schema.json", text(root::<Summary>("A summary of a plan", SUMMARY))),
         ("record.schema.json", text(root::<Record>("A compatibility record", RECORD))),
         ("error.schema.json", text(root::<ErrorRecord>("An error record", ERROR))),
     ]
@@ -42,6 +46,35 @@ const TEMPLATE: &str = r#"{
   "version": "0.1.0",
   "slots": ["core", {"name": "app", "description": "the server"}],
   "shell": ["/bin/bash", "-o", "pipefail", "-c"]
+}"#;
+const PLAN: &str = r#"{
+  "syntax": "localhost/factory/frontend:dev",
+  "id": "incompatible_core_light",
+  "manifest": "llm_factory",
+  "matrix": {"core": ["0.1.0", "0.3.0"], "light": ["0.1.0", "0.2.0"]},
+  "expect": [{"when": {"light": "0.2.0"}, "verdict": "fail"}]
+}"#;
+const SUMMARY: &str = r#"{
+  "schema_version": 1,
+  "plan_id": "baseline_core_light",
+  "manifest_id": "llm_factory",
+  "strategy": "all",
+  "as_expected": true,
+  "counts": {"total": 1, "pass": 1, "fail": 0, "error": 0, "skipped": 0, "unexpected": 0},
+  "rows": [{
+    "slug": "core-0.1.0_light-0.1.0",
+    "combination": {"core": "0.1.0", "light": "0.1.0"},
+    "platform": "linux/amd64",
+    "expected": "pass",
+    "actual": "pass",
+    "as_expected": true,
+    "build_id": "llm_factory-core-0.1.0_light-0.1.0-linux-amd64-0123456789ab",
+    "tested_at": "2026-11-20T10:00:43Z",
+    "cached": false,
+    "wall_ms": 1200,
+    "tests_passed": 6,
+    "tests": 6
+  }]
 }"#;
 const FRAGMENT: &str = r#"{
   "name": "core",
@@ -71,6 +104,9 @@ const RECORD: &str = r#"{
   "execution": "emulated",
   "selection_key": "sha256:cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc",
   "test_hash": "sha256:dddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd",
+  "tests": [
+    {"name": "core/python", "verdict": "pass", "location": "fragments/core/0.1.0/fragment.json:12", "wall_ms": 12, "cpu_ms": 8, "peak_memory": 9216000}
+  ],
   "result": {"status": "pass", "tested_at": "2026-11-20T10:00:43Z"},
   "evidence": {"path": "evidence/llm_serve-20261120T100043-linux-arm64.log"},
   "frontend_version": "0.1.0",

@@ -3,11 +3,16 @@
 use crate::diagnostic::{Diagnostic, listed, nearest};
 use crate::model::{Product, StageName};
 
+/// The name of [`Target::Report`].
+pub const REPORT: &str = "report";
+
 /// What is built.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
     /// The product's image.
     Product,
+    /// A report on the product, whatever comes of it: `report`. What is built and tested is the product.
+    Report,
     /// A fragment on what it is built on: `fragment/<fragment>`.
     Fragment(usize),
     /// A build-only stage of a fragment: `stage/<fragment>/<stage>`.
@@ -43,14 +48,23 @@ impl Target {
                 (name, Self::Stage { fragment: index, stage: stage.name.value().clone() })
             })
         });
-        alone.chain(stages).collect()
+        std::iter::once((REPORT.to_owned(), Self::Report)).chain(alone).chain(stages).collect()
+    }
+
+    /// The target that is built for this one: a report is about the product.
+    #[must_use]
+    pub fn built(self) -> Self {
+        match self {
+            Self::Report => Self::Product,
+            other => other,
+        }
     }
 
     /// The fragments that take part, from the base upwards.
     #[must_use]
     pub fn fragments(&self, product: &Product) -> Vec<usize> {
         match self {
-            Self::Product => (0..product.fragments.len()).collect(),
+            Self::Product | Self::Report => (0..product.fragments.len()).collect(),
             Self::Fragment(fragment) | Self::Stage { fragment, .. } => {
                 let mut all = product.composition.below(*fragment);
                 all.push(*fragment);
@@ -76,10 +90,9 @@ impl Target {
 fn unknown(product: &Product, name: &str) -> Diagnostic {
     let known: Vec<String> = Target::all(product).into_iter().map(|(name, _)| name).collect();
     let known = known.iter().map(String::as_str);
-    let help = match (nearest(name, known.clone()), known.clone().next()) {
-        (Some(near), _) => format!("did you mean `{near}`?"),
-        (None, Some(_)) => format!("there are {}; without a target the product is built", listed(known)),
-        (None, None) => "without a target the product is built; it has no others".to_owned(),
+    let help = match nearest(name, known.clone()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("there are {}; without a target the product is built", listed(known)),
     };
     let message = format!("product `{}` has no target `{name}`", product.manifest.id.value());
     Diagnostic::error("unknown-target", product.manifest.id.place(), message).help(help)

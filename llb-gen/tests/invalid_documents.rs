@@ -8,10 +8,12 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
+use llb_gen::check::CatalogueEntry;
 use llb_gen::check::FileState;
 use llb_gen::diagnostic::Diagnostics;
+use llb_gen::matrix::Plan;
 use llb_gen::model::{Fragment, Manifest, Product, Template};
-use llb_gen::parse::{RawFragment, RawManifest, RawTemplate};
+use llb_gen::parse::{RawFragment, RawManifest, RawPlan, RawTemplate};
 use llb_gen::text::SourceFile;
 
 struct Case {
@@ -56,8 +58,13 @@ fn template(text: &str) -> Vec<String> {
     errors(RawTemplate::parse(&file).and_then(Template::check))
 }
 
-/// Files after `@ path` lines; the manifest first. A path that ends with `/` is a folder with names after it.
-fn product(text: &str) -> Vec<String> {
+fn plan(text: &str) -> Vec<String> {
+    let file = SourceFile::new("p.json", text.as_bytes());
+    errors(RawPlan::parse(&file).and_then(Plan::check))
+}
+
+/// Files after `@ path` lines. A path that ends with `/` is a folder with names after it.
+fn files(text: &str) -> Vec<(String, String)> {
     let mut files: Vec<(String, String)> = Vec::new();
     for line in text.lines() {
         match line.strip_prefix("@ ") {
@@ -69,27 +76,51 @@ fn product(text: &str) -> Vec<String> {
             }
         }
     }
-    let folders: BTreeMap<String, Vec<String>> = files
-        .iter()
-        .filter_map(|(path, body)| {
-            let folder = path.strip_suffix('/')?;
-            Some((folder.to_owned(), body.split_whitespace().map(str::to_owned).collect()))
-        })
-        .collect();
-    let (manifest_path, manifest) = files.first().expect("a product has a manifest");
-    let raw = match RawManifest::parse(&SourceFile::new(manifest_path.as_str(), manifest.as_bytes())) {
-        Ok(raw) => raw,
-        Err(faults) => return errors::<()>(Err(faults)),
+    files
+}
+
+fn source((path, body): &(String, String)) -> SourceFile {
+    SourceFile::new(path.as_str(), body.as_bytes())
+}
+
+/// What there is of the catalogue for `entries`.
+fn states(files: &[(String, String)], entries: Vec<CatalogueEntry>) -> BTreeMap<String, FileState> {
+    let listed = |folder: &str| {
+        let found = files.iter().find(|(path, _)| path.strip_suffix('/') == Some(folder));
+        found.map(|(_, body)| body.split_whitespace().map(str::to_owned).collect()).unwrap_or_default()
     };
-    let listed = |folder: &str| folders.get(folder).cloned().unwrap_or_default();
-    let states = raw.catalogue().into_iter().map(|entry| {
+    let states = entries.into_iter().map(|entry| {
         let state = match files.iter().find(|(path, _)| *path == entry.path) {
-            Some((path, body)) => FileState::Present(SourceFile::new(path.as_str(), body.as_bytes())),
+            Some(file) => FileState::Present(source(file)),
             None => FileState::Missing { versions: listed(&entry.versions), names: listed(entry.names) },
         };
         (entry.path, state)
     });
-    errors(Product::check(raw, &states.collect()))
+    states.collect()
+}
+
+/// The manifest first.
+fn product(text: &str) -> Vec<String> {
+    let files = files(text);
+    match RawManifest::parse(&source(files.first().expect("a product has a manifest"))) {
+        Ok(raw) => {
+            let states = states(&files, raw.catalogue());
+            errors(Product::check(raw, &states))
+        }
+        Err(faults) => errors::<()>(Err(faults)),
+    }
+}
+
+/// The plan first, then its manifest.
+fn plan_products(text: &str) -> Vec<String> {
+    let files = files(text);
+    let checked = RawPlan::parse(&source(&files[0])).and_then(Plan::check);
+    let plan = match checked {
+        Ok((plan, _)) => plan,
+        Err(faults) => return errors::<()>(Err(faults)),
+    };
+    let manifest = RawManifest::parse(&source(&files[1])).expect("the manifest of a case is sound");
+    errors(plan.products(&manifest, &states(&files, plan.catalogue(&manifest))))
 }
 
 /// The faults of a case, without the name of an only file.
@@ -106,6 +137,8 @@ fn faults(family: &str, text: &str) -> Vec<String> {
         "manifest" => (manifest(&format!("{{\"id\": \"m\", \"base\": \"debian\",\n{text}\n}}")), "m.json:"),
         "template" => (template(&format!("{{\"id\": \"t\", \"version\": \"0.1.0\",\n{text}\n}}")), "t:"),
         "json" => (fragment(text), "f:"),
+        "plan" => (plan(&format!("{{\"id\": \"p\", \"manifest\": \"m\",\n{text}\n}}")), "p.json:"),
+        "plan_product" => (plan_products(text), ""),
         "product" => (product(text), ""),
         other => panic!("no such family: {other}"),
     };
@@ -135,7 +168,9 @@ fn blessed(family: &str, cases: &[Case]) -> String {
 fn each_fault_is_found_at_its_place() {
     let mut count = 0;
     let mut wrong = String::new();
-    for family in ["json", "step", "test", "fragment", "manifest", "template", "product"] {
+    for family in
+        ["json", "step", "test", "fragment", "manifest", "template", "product", "plan", "plan_product"]
+    {
         let path = folder().join(format!("{family}.cases"));
         let cases = cases(&std::fs::read_to_string(&path).unwrap());
         if std::env::var_os("BLESS").is_some() {

@@ -63,7 +63,15 @@ fn tests_arrive_as_they_are_written() {
     let server = &product.fragments[1].tests;
     assert_eq!(
         named(server),
-        ["starts run", "stops.at-first run", "script run", "argv run", "computes gpu", "fits gpu"]
+        [
+            "starts run",
+            "stops.at-first run",
+            "script run",
+            "argv run",
+            "computes gpu",
+            "fits gpu",
+            "asks run"
+        ]
     );
     assert_eq!(
         named(&product.template.as_ref().expect("a template").tests),

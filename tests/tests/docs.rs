@@ -61,7 +61,7 @@ impl Example {
             () if has("slots") => Kind::Template,
             () if has("base") && has("id") => Kind::Manifest,
             () if has("name") && has("version") => Kind::Fragment,
-            () if ACTIONS.into_iter().any(has) => Kind::Step,
+            () if !has("version") && ACTIONS.into_iter().any(has) => Kind::Step,
             () => Kind::Other,
         }
     }

@@ -28,6 +28,8 @@ pub struct BuildRequest {
     pub site_ca: Option<PathBuf>,
     /// Where the user wants buildx's metadata.
     pub metadata_file: Option<PathBuf>,
+    /// No report is wanted.
+    pub no_report: bool,
 }
 
 impl BuildRequest {
@@ -90,13 +92,8 @@ impl BuildRequest {
     /// What decides what is built, where that is a whole product of the project's own catalogue: not a target of it, and no
     /// question about it.
     pub(crate) fn asked(&self) -> Option<Asked> {
-        const OTHER: [&str; 4] = ["--target", "--call", "--check", "--print"];
-        let is = |word: &str, option: &str| {
-            word.strip_prefix(option).is_some_and(|rest| rest.is_empty() || rest.starts_with('='))
-        };
-        let other = self.options.iter().any(|word| OTHER.iter().any(|option| is(word, option)));
         let catalogue = self.values("--build-context").any(|context| context.starts_with("fragments="));
-        if other || catalogue {
+        if !self.is_product() || catalogue {
             return None;
         }
         let build_args = self.build_args();
@@ -107,6 +104,15 @@ impl BuildRequest {
             epoch: epoch().and_then(|seconds| seconds.parse().ok()),
             build_args,
         })
+    }
+
+    /// Whether a whole product is built: not a target of it, and no question about it.
+    pub(crate) fn is_product(&self) -> bool {
+        const OTHER: [&str; 4] = ["--target", "--call", "--check", "--print"];
+        let is = |word: &str, option: &str| {
+            word.strip_prefix(option).is_some_and(|rest| rest.is_empty() || rest.starts_with('='))
+        };
+        !self.options.iter().any(|word| OTHER.iter().any(|option| is(word, option)))
     }
 
     fn no_cache(&self) -> NoCache {

@@ -14,6 +14,7 @@ use llb_gen::model::{self, Platform};
 use llb_gen::request::{Naming, NoCache, Request, Sandbox, Tree};
 
 use super::log::{BuildLog, ImageRole};
+use crate::atomic;
 use crate::exit::{Error, Result};
 
 /// The options of a build that decide what it makes.
@@ -92,7 +93,6 @@ fn request(asked: &Asked, platform: Platform, native: &Platform) -> Request {
         catalogue: nowhere(),
         named_contexts: BTreeMap::new(),
         own_image: None,
-        devices: BTreeSet::new(),
     }
 }
 
@@ -188,11 +188,7 @@ impl PlatformInputs {
     /// # Errors
     /// The folder or the file cannot be written.
     pub(crate) fn keep(&self) -> std::io::Result<()> {
-        let folder = self.file.parent().unwrap_or(Path::new("."));
-        fs::create_dir_all(folder)?;
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
-        file.write_all(&self.now.to_json())?;
-        file.persist(&self.file).map(drop).map_err(|failed| failed.error)
+        atomic::put(&self.file, |file| file.write_all(&self.now.to_json()))
     }
 }
 

@@ -40,10 +40,11 @@ impl BuildLog {
         Self { vertices: vertices.into_values().collect() }
     }
 
-    /// Counts the steps. Sources and what BuildKit does for itself (loading definitions, exporting) have no inputs and are
-    /// no steps. Nothing where the engine keeps no record of builds.
+    /// Counts the steps, tests among them. Sources and what BuildKit does for itself (loading definitions, exporting) have no inputs
+    /// and are no steps, and neither is what only puts the report together. Nothing where the engine keeps no record of builds.
     pub(crate) fn steps(&self) -> Option<Steps> {
-        let steps: Vec<_> = self.vertices.iter().filter(|v| v.has_inputs && v.completed).collect();
+        let is_step = |v: &&Vertex| v.has_inputs && v.completed && !is_beside(&v.name);
+        let steps: Vec<_> = self.vertices.iter().filter(is_step).collect();
         let cached = steps.iter().filter(|v| v.cached).count();
         (!steps.is_empty()).then(|| Steps { cached, run: steps.len() - cached })
     }
@@ -123,6 +124,12 @@ fn is_step_of(name: &str, label: &str) -> bool {
     }
 }
 
+/// Whether a vertex is called as those are that make documents of what is there: `[report] write`, `[internal] …`.
+fn is_beside(name: &str) -> bool {
+    let label = name.strip_prefix('[').and_then(|rest| rest.split_once("] ")).map(|(label, _)| label);
+    label.and_then(|label| label.rsplit(' ').next()).is_some_and(|last| matches!(last, "report" | "internal"))
+}
+
 /// `2/3`.
 fn is_position(text: &str) -> bool {
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
@@ -153,6 +160,13 @@ pub(crate) mod tests {
             {"vertexes": [{"digest": "c", "inputs": ["b"], "completed": "t"}, {"digest": "d", "inputs": ["c"]}]}
             {"logs": []}"#;
         assert_eq!(BuildLog::parse(text).steps(), Some(Steps { cached: 1, run: 1 }));
+        let beside = log(&[
+            ("[report] write", "run"),
+            ("[linux/arm64 internal] write attestations", "run"),
+            ("[tests] core/python", "run"),
+            ("[report 1.0.0 1/1] run make", "run"),
+        ]);
+        assert_eq!(beside.steps(), Some(Steps { cached: 0, run: 2 }), "a fragment may be called so too");
         assert_eq!(BuildLog::parse("{}").steps(), None);
         assert!(BuildLog::parse("no JSON").is_empty());
     }

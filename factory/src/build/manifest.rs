@@ -1,19 +1,12 @@
 //! The product that a command is about: which manifest, where, and what it says.
 
-use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 
-use llb_gen::check::FileState;
-use llb_gen::diagnostic::Diagnostics;
 use llb_gen::model::{self, Manifest};
 use llb_gen::parse::RawManifest;
-use llb_gen::text::SourceFile;
 
-use crate::exit::{Error, Result};
-
-/// A near miss is offered when it is at least this alike (Jaro-Winkler, 0 to 1).
-const ALIKE: f64 = 0.75;
+use crate::exit::Result;
+use crate::project::{self, Kind, refused};
 
 /// What `factory build` knows of a product.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,26 +27,13 @@ impl Product {
     /// # Errors
     /// There is no such manifest (the message lists what there is), or it cannot be read.
     pub fn find(wanted: &str, from: &Path) -> Result<Self> {
-        let file = from.join(wanted);
-        if wanted.contains('/') || wanted.ends_with(".json") {
-            let start = file.parent().unwrap_or(from);
-            let root = root_above(start).map_or_else(|| project_root(from), Ok)?;
-            return Self::read(&root, &file);
-        }
-        let root = project_root(from)?;
-        let file = root.join("manifests").join(format!("{wanted}.json"));
-        if !file.is_file() {
-            return Err(unknown(wanted, &ids(&root)));
-        }
+        let (root, file) = project::find(Kind::Manifest, wanted, from)?;
         Self::read(&root, &file)
     }
 
     fn read(root: &Path, file: &Path) -> Result<Self> {
-        let place = |what: String| Error::Usage(format!("{}: {what}", file.display()));
-        let bytes = fs::read(file).map_err(|e| place(e.to_string()))?;
-        let manifest = relative(root, file)?;
-        let comment = syntax_line(&bytes);
-        let source = SourceFile::new(manifest.to_string_lossy(), bytes);
+        let (manifest, source) = project::read(root, file)?;
+        let comment = project::syntax_line(source.bytes());
         let raw = RawManifest::parse(&source).map_err(|faults| refused(&faults))?;
         let (document, _) = Manifest::check(raw).map_err(|faults| refused(&faults))?;
         let syntax = comment.or_else(|| document.syntax.as_ref().map(|syntax| syntax.value().clone()));
@@ -68,91 +48,16 @@ impl Product {
     pub fn check(&self) -> Result<model::Product> {
         let file = &self.document.file;
         let raw = RawManifest::parse(file).map_err(|faults| refused(&faults))?;
-        let mut files = BTreeMap::new();
-        for entry in raw.catalogue() {
-            let state = match fs::read(self.root.join(&entry.path)) {
-                Ok(bytes) => FileState::Present(SourceFile::new(entry.path.clone(), bytes)),
-                Err(_) => FileState::Missing {
-                    versions: entries(&self.root.join(&entry.versions)),
-                    names: entries(&self.root.join(entry.names)),
-                },
-            };
-            files.insert(entry.path, state);
-        }
+        let files = project::catalogue(&self.root, raw.catalogue());
         let checked = model::Product::check(raw, &files).map_err(|faults| refused(&faults));
         checked.map(|(product, _)| product)
     }
 }
 
-/// What is wrong with a project's files, with excerpts.
-fn refused(faults: &Diagnostics) -> Error {
-    Error::Usage(faults.excerpts())
-}
-
-fn entries(folder: &Path) -> Vec<String> {
-    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
-    let mut names: Vec<String> =
-        entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect();
-    names.sort();
-    names
-}
-
-/// The frontend that a first line `# syntax=IMAGE` or `// syntax=IMAGE` names.
-fn syntax_line(bytes: &[u8]) -> Option<String> {
-    let first = bytes.split(|byte| *byte == b'\n').next()?;
-    let line = String::from_utf8_lossy(first);
-    let comment = line.trim().strip_prefix('#').or_else(|| line.trim().strip_prefix("//"))?;
-    comment.trim().strip_prefix("syntax=").map(|syntax| syntax.trim().to_owned())
-}
-
-fn relative(root: &Path, file: &Path) -> Result<PathBuf> {
-    let full = file.canonicalize().map_err(|e| Error::Usage(format!("{}: {e}", file.display())))?;
-    let root = root.canonicalize().map_err(|e| Error::Usage(format!("{}: {e}", root.display())))?;
-    // A manifest outside the root is fine for buildx, by its full path.
-    Ok(full.strip_prefix(&root).map(Path::to_owned).unwrap_or(full))
-}
-
-/// The root of the project that the folder `from` lies in.
-///
-/// # Errors
-/// Neither it nor a folder above it has a folder `manifests`.
-pub fn project_root(from: &Path) -> Result<PathBuf> {
-    root_above(from).ok_or_else(|| no_root(from))
-}
-
-fn root_above(from: &Path) -> Option<PathBuf> {
-    let from = from.canonicalize().ok()?;
-    from.ancestors().find(|folder| folder.join("manifests").is_dir()).map(Path::to_owned)
-}
-
-fn no_root(from: &Path) -> Error {
-    Error::Usage(format!("neither {} nor a folder above it has a folder `manifests`", from.display()))
-}
-
-/// The ids of all manifests, in order.
-fn ids(root: &Path) -> Vec<String> {
-    let Ok(entries) = fs::read_dir(root.join("manifests")) else { return vec![] };
-    let id = |path: PathBuf| {
-        let name = path.file_name()?.to_str()?.strip_suffix(".json")?.to_owned();
-        (path.is_file() && !name.ends_with(".lock")).then_some(name)
-    };
-    let mut ids: Vec<_> = entries.flatten().filter_map(|entry| id(entry.path())).collect();
-    ids.sort();
-    ids
-}
-
-fn unknown(wanted: &str, ids: &[String]) -> Error {
-    let mut text = format!("there is no manifest {wanted:?}");
-    let best = ids.iter().map(|id| (strsim::jaro_winkler(wanted, id), id)).max_by(|a, b| a.0.total_cmp(&b.0));
-    if let Some((_, near)) = best.filter(|(alike, _)| *alike >= ALIKE) {
-        text.push_str(&format!("; did you mean {near:?}?"));
-    }
-    let known = if ids.is_empty() { "none".to_owned() } else { ids.join(", ") };
-    Error::Usage(format!("{text} (there is: {known})"))
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn project() -> tempfile::TempDir {

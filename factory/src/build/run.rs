@@ -1,61 +1,219 @@
-//! Running a build: the engine, the frontend image, buildx on the user's terminal, the summary.
+//! Running a build: the engine, the frontend image, the product with its tests, the image, the summary.
 
-use std::fs;
+use std::collections::BTreeMap;
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Instant, SystemTime};
 
-use rustix::process::{Pid, Signal, kill_process};
-use signal_hook::consts::{SIGINT, SIGTERM};
+use tempfile::TempDir;
 
+use super::client::{self, Log, Shown};
 use super::command::BuildRequest;
-use super::fates;
+use super::failure::Attempt;
 use super::inputs::{self, PlatformInputs};
-use super::log::BuildLog;
 use super::manifest::Product;
-use super::summary::{self, ImageSummary, Metadata, Summary};
+use super::reading::{self, RECORD_LIMIT};
+use super::report::{self, Destination, Exporting, from_the_cache};
+use super::summary::Summary;
+use super::verdicts::{Report, written};
 use crate::engine::{Engine, EngineHandle, EngineSpec};
 use crate::exit::{Error, Result};
 use crate::frontend_image::{self, DEV_IMAGE, Platform};
-use crate::layers::{Document, Layer, with_history};
-use crate::process::{capture, spawn};
+use crate::process::capture;
 use crate::progress::Progress;
+use crate::reports;
 
-/// How long reading the engine's record of a build may take.
-const RECORD_LIMIT: Duration = Duration::from_secs(30);
+/// What a build came to.
+#[derive(Debug, Default)]
+pub struct Built {
+    /// The image, where one was made.
+    pub summary: Option<Summary>,
+    /// What its tests said, where there is a report.
+    pub report: Option<Report>,
+    /// What could not be done beside the build, for standard error.
+    pub notes: Vec<String>,
+    /// Why there is no image.
+    pub failure: Option<Error>,
+}
 
-/// Builds a product: brings the engine up, makes sure of the frontend image, runs buildx with its progress on the
-/// user's terminal, and reads what came of it.
+/// Builds a product: brings the engine up, makes sure of the frontend image, and runs buildx twice with its progress on the user's
+/// terminal. The first time steps and tests run, and what they said is merged into the reports of the project; the second
+/// time the image is made from the cache. A step that fails has failed for both, so there is no second time.
 ///
 /// # Errors
-/// As the exit codes say: no engine, no frontend image, the build failed, or it was interrupted.
+/// As the exit codes say: no engine, no frontend image, or it was interrupted. That the build failed is [`Built::failure`].
 pub fn run(
     product: &Product,
     request: &BuildRequest,
     spec: &EngineSpec,
     progress: &mut dyn Progress,
-) -> Result<Summary> {
+) -> Result<Built> {
     let handle = Engine::ensure(spec, progress)?;
     if request.frontend.is_none() && product.syntax.as_deref() == Some(DEV_IMAGE) {
         frontend_image::ensure(&handle, &product.root, Platform::host(), progress)?;
     }
-    let folder = tempfile::tempdir().map_err(|e| Error::Internal(format!("no temporary folder: {e}")))?;
-    let mut request = request.clone();
-    let metadata = request.metadata_file.get_or_insert_with(|| folder.path().join("metadata.json")).clone();
-    let native = native_platform(&handle)?;
-    let mut command = handle.docker();
-    command.args(request.words(product, &native)?).current_dir(&product.root);
+    run_with(&handle, product, request)
+}
+
+/// The build itself, with an engine and a frontend image that are there.
+fn run_with(handle: &EngineHandle, product: &Product, request: &BuildRequest) -> Result<Built> {
+    let native = native_platform(handle)?;
     // Before the build: what is edited while it runs belongs to the next one.
-    let inputs = gathered(product, &request, &native);
-    let started = Instant::now();
-    run_buildx(command)?;
-    let wall = started.elapsed();
-    let platform = request.platforms.first().unwrap_or(&native);
-    let mut summary = read_summary(&handle, &product.root.join(metadata), platform, inputs)?;
-    summary.wall = wall;
-    Ok(summary)
+    let inputs = gathered(product, request, &native);
+    let folder = report::temporary()?;
+    let run = Run { handle, product, request, native: &native, folder, started: Instant::now() };
+    if !request.is_product() || request.no_report {
+        let image = run.image(&request.options, None, inputs)?;
+        let failure = image.failed.map(client_failed);
+        return Ok(Built { summary: image.summary, failure, ..Built::default() });
+    }
+    let destination = destination(product, request, &inputs, &native);
+    let mut tree = match run.tested()? {
+        Exporting::Tree(tree) => tree,
+        Exporting::Failed { log, code } => {
+            return Ok(Built::failed(destination.failed(log.as_ref(), code), client_failed(code)));
+        }
+    };
+    let report = destination.report_of(&tree.exported);
+    if let Some(why) = report.unbuildable() {
+        let merged = destination.merge(&tree.exported);
+        return Ok(Built::failed(merged.map(|()| report), Error::BuildFailed(why)));
+    }
+    let image = run.image(&from_the_cache(&request.options), tree.record.as_deref(), inputs);
+    tree.exported.of_images(&image.as_ref().map(|image| image.digests(&run)).unwrap_or_default());
+    let merged = destination.merge(&tree.exported);
+    let image = image?;
+    Ok(finished(image, &destination, report, merged))
+}
+
+/// What a build came to whose product could be made and tested.
+fn finished(image: Image, into: &Destination, mut report: Report, merged: Result<()>) -> Built {
+    let mut built = Built { summary: image.summary, ..Built::default() };
+    built.notes.extend(merged.err().map(not_kept));
+    if let Some(code) = image.failed {
+        if !report.failed() {
+            // The product is fine: its export or push has failed.
+            match into.failed(image.log.as_ref(), code) {
+                Ok(failed) => report.errors.extend(failed.errors),
+                Err(fault) => built.notes.push(not_kept(fault)),
+            }
+        }
+        built.failure = Some(match report.refused() {
+            // The gate's refusal is known by the verdicts, not by its words.
+            true => Error::TestsFailed("there is no image: a test said no".to_owned()),
+            false => client_failed(code),
+        });
+    }
+    built.report = Some(report);
+    built
+}
+
+impl Built {
+    /// A build without an image. Where even its report could not be kept, as on a full disk, the failure is still the build's.
+    fn failed(report: Result<Report>, failure: Error) -> Self {
+        let (report, notes) = match report {
+            Ok(report) => (Some(report), Vec::new()),
+            Err(fault) => (None, vec![not_kept(fault)]),
+        };
+        Self { report, notes, failure: Some(failure), summary: None }
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the end of the fault")]
+fn not_kept(fault: Error) -> String {
+    format!("the report is not kept: {}", fault.full_message())
+}
+
+fn client_failed(code: i32) -> Error {
+    Error::BuildFailed(format!("docker buildx exited with {code}"))
+}
+
+/// One run of `factory build`.
+struct Run<'b> {
+    handle: &'b EngineHandle,
+    product: &'b Product,
+    request: &'b BuildRequest,
+    native: &'b str,
+    folder: TempDir,
+    started: Instant,
+}
+
+/// What the build of the image came to.
+struct Image {
+    /// The image.
+    summary: Option<Summary>,
+    /// What buildx exited with, where not all went well.
+    failed: Option<i32>,
+    /// What it has printed, where that did not go to a terminal.
+    log: Option<Log>,
+}
+
+impl Image {
+    /// The digests of the images' manifests, by platform.
+    fn digests(&self, run: &Run<'_>) -> BTreeMap<String, String> {
+        self.summary.as_ref().map(|summary| summary.digests(run.platform())).unwrap_or_default()
+    }
+}
+
+impl Run<'_> {
+    /// The platform that a build is for which says none.
+    fn platform(&self) -> &str {
+        self.request.platforms.first().map_or(self.native, String::as_str)
+    }
+
+    /// Builds and tests the product. Where the client had the terminal for itself and failed, it is asked once more what is wrong.
+    fn tested(&self) -> Result<Exporting> {
+        let words =
+            |folder: &Path, metadata: &Path| self.request.report_words(self.product, folder, metadata);
+        let exported = |shown: Shown| report::exported(self.handle, &self.product.root, words, shown);
+        match exported(Shown::User)? {
+            Exporting::Failed { log: None, .. } => exported(Shown::Nobody),
+            other => Ok(other),
+        }
+    }
+
+    /// Builds the image. `ran` is the engine's record of the build that ran the steps, where that was another one.
+    fn image(&self, options: &[String], ran: Option<&str>, inputs: Vec<PlatformInputs>) -> Result<Image> {
+        let file =
+            self.request.metadata_file.clone().unwrap_or_else(|| self.folder.path().join("metadata.json"));
+        let request = BuildRequest {
+            metadata_file: Some(file.clone()),
+            options: options.to_vec(),
+            ..self.request.clone()
+        };
+        let mut command = self.handle.docker();
+        command.args(request.words(self.product, self.native)?).current_dir(&self.product.root);
+        let ended = client::run(command, Shown::User)?;
+        if !ended.status.success() {
+            let failed = Some(ended.status.code().unwrap_or(-1));
+            return Ok(Image { summary: None, failed, log: ended.log });
+        }
+        let wall = self.started.elapsed();
+        let metadata = reading::metadata(&self.product.root.join(file));
+        let summary = reading::summary(self.handle, metadata, ran, self.platform(), inputs)?;
+        Ok(Image { summary: Some(Summary { wall, ..summary }), failed: None, log: ended.log })
+    }
+}
+
+/// Where the report goes, and what it is of.
+fn destination(
+    product: &Product,
+    request: &BuildRequest,
+    inputs: &[PlatformInputs],
+    native: &str,
+) -> Destination {
+    let id = product.document.id.to_string();
+    let platform = match (inputs, &request.platforms[..]) {
+        ([one], _) => Some(one.now.platform.clone()),
+        ([], [one]) => Some(one.clone()),
+        ([], []) => Some(native.to_owned()),
+        _ => None,
+    };
+    Destination {
+        folder: reports::folder(&product.root),
+        attempt: Attempt { id: id.clone(), manifest: id, platform },
+        plan: None,
+        began: written(SystemTime::now()),
+    }
 }
 
 /// The inputs of every platform; none where something else than a whole product is built. What is wrong with them is the
@@ -78,121 +236,5 @@ fn native_platform(handle: &EngineHandle) -> Result<String> {
     Ok(if out.ok { out.stdout.trim().to_owned() } else { host() })
 }
 
-/// Runs buildx on our own terminal. Ctrl-C reaches it by itself; we wait until it has cleaned up.
-fn run_buildx(mut command: Command) -> Result<()> {
-    let signals = Signals::catch()?;
-    let mut child = spawn(&mut command, "docker buildx")?;
-    let status = wait(&mut child, &signals)?;
-    if signals.any() {
-        return Err(Error::Interrupted);
-    }
-    if status.success() { Ok(()) } else { Err(Error::BuildFailed { code: status.code().unwrap_or(-1) }) }
-}
-
-/// Counts signals instead of dying of them, as long as a child runs.
-struct Signals {
-    interrupts: Arc<AtomicUsize>,
-    terminations: Arc<AtomicUsize>,
-    handlers: [signal_hook::SigId; 2],
-}
-
-impl Signals {
-    fn catch() -> Result<Self> {
-        let (interrupts, terminations) = (Arc::default(), Arc::default());
-        let handlers = [count(SIGINT, &interrupts)?, count(SIGTERM, &terminations)?];
-        Ok(Self { interrupts, terminations, handlers })
-    }
-
-    fn any(&self) -> bool {
-        self.interrupts.load(Ordering::Relaxed) + self.terminations.load(Ordering::Relaxed) > 0
-    }
-}
-
-impl Drop for Signals {
-    fn drop(&mut self) {
-        for handler in self.handlers {
-            signal_hook::low_level::unregister(handler);
-        }
-    }
-}
-
-fn count(signal: i32, counter: &Arc<AtomicUsize>) -> Result<signal_hook::SigId> {
-    signal_hook::flag::register_usize(signal, Arc::clone(counter), 1)
-        .map_err(|e| Error::Internal(format!("cannot handle signal {signal}: {e}")))
-}
-
-fn wait(child: &mut Child, signals: &Signals) -> Result<ExitStatus> {
-    let mut told = false;
-    loop {
-        if let Some(status) = child.try_wait().map_err(|e| Error::io("cannot wait for docker buildx", e))? {
-            return Ok(status);
-        }
-        if signals.any() && !told {
-            // From a terminal it has had its own SIGINT; a signal to us alone has to be handed on.
-            told = true;
-            if let Some(pid) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
-                let _ = kill_process(pid, Signal::INT); // it may have ended in between
-            }
-        }
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
-
-/// Reads what buildx and the engine have written down, and keeps the inputs for the next build. `platform` is what a record
-/// means that names none.
-fn read_summary(
-    handle: &EngineHandle,
-    metadata: &Path,
-    platform: &str,
-    inputs: Vec<PlatformInputs>,
-) -> Result<Summary> {
-    let metadata = Metadata::parse(&fs::read_to_string(metadata).unwrap_or_default());
-    let mut summary = Summary { names: metadata.names, digest: metadata.digest, ..Summary::default() };
-    let log = match &metadata.record {
-        Some(record) => BuildLog::parse(&history(handle, &["logs", "--progress", "rawjson", record])?),
-        None => BuildLog::default(),
-    };
-    explain(&mut summary, inputs, &log);
-    let Some(record) = metadata.record else { return Ok(summary) };
-    summary.steps = log.steps();
-    let images = summary::image_manifests(&history(handle, &["inspect", "--format", "json", &record])?);
-    for (named, digest) in images {
-        let layers = layers(handle, &record, &digest)?;
-        let platform = if named.is_empty() { platform.to_owned() } else { named };
-        summary.images.push(ImageSummary { platform, digest, layers });
-    }
-    Ok(summary)
-}
-
-/// Says what became of each fragment, and keeps its inputs.
-fn explain(summary: &mut Summary, inputs: Vec<PlatformInputs>, log: &BuildLog) {
-    let several = inputs.len() > 1;
-    for mut platform in inputs {
-        platform.learn(log, several);
-        if !log.is_empty() {
-            summary.fragments.extend(fates::outcomes(&platform, log, several));
-        }
-        if let Err(error) = platform.keep() {
-            let file = platform.file.display();
-            let lost = "the next build cannot say why something runs again";
-            summary.notes.push(format!("{file} cannot be written, so that {lost}: {error}"));
-        }
-    }
-}
-
-/// The layers of an image, with what made them: the record keeps the image's config beside its manifest.
-fn layers(handle: &EngineHandle, record: &str, manifest: &str) -> Result<Vec<Layer>> {
-    let document = Document::parse(&history(handle, &["inspect", "attachment", record, manifest])?);
-    let Ok(Document::Manifest { config, layers }) = document else { return Ok(Vec::new()) };
-    Ok(with_history(layers, &history(handle, &["inspect", "attachment", record, &config])?))
-}
-
-/// What `docker buildx history …` prints. Nothing when it fails: an engine without records, or one that an older buildx
-/// cannot read, only makes the summary shorter.
-fn history(handle: &EngineHandle, args: &[&str]) -> Result<String> {
-    let mut command = handle.buildx();
-    command.arg("history").args(args);
-    let out = capture(command, RECORD_LIMIT)?;
-    // Logs are written to standard error, everything else to standard output.
-    Ok(if out.ok { out.stdout + &out.stderr } else { String::new() })
-}
+#[cfg(test)]
+pub(crate) mod tests;

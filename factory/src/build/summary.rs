@@ -1,5 +1,6 @@
 //! What a build came to: read from buildx's metadata file and from the engine's own record of the build.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -27,6 +28,8 @@ pub struct Summary {
     pub names: Vec<String>,
     /// Digest of the image, or of the index where there are several platforms or attestations.
     pub digest: Option<String>,
+    /// Whether that digest is the image's own, not an index's.
+    pub is_image: bool,
     /// The images, one per platform.
     pub images: Vec<ImageSummary>,
     /// Steps taken from the cache and steps run, when the engine keeps a record of builds.
@@ -44,6 +47,8 @@ pub struct Summary {
 pub(crate) struct Metadata {
     pub(crate) names: Vec<String>,
     pub(crate) digest: Option<String>,
+    /// Whether that digest is an image's manifest rather than an index of several.
+    pub(crate) is_image: bool,
     /// Id of the engine's record of the build.
     pub(crate) record: Option<String>,
 }
@@ -56,6 +61,10 @@ impl Metadata {
         Self {
             names: names.split(',').filter(|n| !n.is_empty()).map(str::to_owned).collect(),
             digest: word("containerimage.digest").map(str::to_owned),
+            is_image: value
+                .pointer("/containerimage.descriptor/mediaType")
+                .and_then(Value::as_str)
+                .is_some_and(is_manifest),
             // builder/node/id: commands on records want the id alone.
             record: word("buildx.build.ref").and_then(|r| r.rsplit('/').next()).map(str::to_owned),
         }
@@ -68,14 +77,29 @@ pub(crate) fn image_manifests(record: &str) -> Vec<(String, String)> {
     let attachments = value.get("Attachments").and_then(Value::as_array).cloned().unwrap_or_default();
     let manifest = |a: &Value| {
         let word = |key: &str| a.get(key).and_then(Value::as_str);
-        let is_manifest =
-            word("Type")?.ends_with("manifest.v1+json") || word("Type")?.ends_with("manifest.v2+json");
-        is_manifest.then_some((word("Platform").unwrap_or_default().to_owned(), word("Digest")?.to_owned()))
+        let platform = word("Platform").unwrap_or_default().to_owned();
+        is_manifest(word("Type")?).then_some((platform, word("Digest")?.to_owned()))
     };
     attachments.iter().filter_map(manifest).collect()
 }
 
+/// Whether a media type is that of an image's manifest.
+fn is_manifest(media_type: &str) -> bool {
+    media_type.ends_with("manifest.v1+json") || media_type.ends_with("manifest.v2+json")
+}
+
 impl Summary {
+    /// The digests of the images' manifests by their platforms; `platform` is the one that was built where the engine keeps no
+    /// record of builds.
+    pub(crate) fn digests(&self, platform: &str) -> BTreeMap<String, String> {
+        let images = self.images.iter().map(|image| (image.platform.clone(), image.digest.clone()));
+        let mut digests: BTreeMap<String, String> = images.collect();
+        if let (true, true, Some(digest)) = (digests.is_empty(), self.is_image, &self.digest) {
+            digests.insert(platform.to_owned(), digest.clone());
+        }
+        digests
+    }
+
     /// The summary for people.
     #[must_use]
     pub fn text(&self) -> String {
@@ -100,7 +124,7 @@ impl Summary {
 }
 
 /// One line with its label in a column of its own. Writing to a String cannot fail.
-fn row(text: &mut String, label: &str, value: &str) {
+pub(crate) fn row(text: &mut String, label: &str, value: &str) {
     let _ = writeln!(text, "{label:<9} {value}");
 }
 
@@ -162,6 +186,7 @@ mod tests {
         let summary = Summary {
             names: vec!["a:dev".into()],
             digest: Some("sha256:i".into()),
+            is_image: false,
             images: vec![image],
             steps: Some(Steps { cached: 2, run: 1 }),
             fragments: vec![

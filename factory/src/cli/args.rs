@@ -24,6 +24,10 @@ pub(crate) enum Action {
     Engine(EngineAction),
     /// Build a product: engine, frontend image and build in one command
     Build(Box<Build>),
+    /// Build a plan: every combination of its matrix, with the verdicts that were expected
+    Plan(Box<Plan>),
+    /// Write a bake file of products and plans, for docker buildx bake
+    Bake(Bake),
     /// The frontend's own image
     #[command(subcommand)]
     Frontend(FrontendAction),
@@ -76,6 +80,9 @@ pub(crate) struct Build {
     /// Print the docker command that would run, and stop
     #[arg(long)]
     pub(crate) print: bool,
+    /// Do not run the build's report, and leave nothing in .factory/records
+    #[arg(long)]
+    pub(crate) no_report: bool,
     /// Use this frontend image instead of the manifest's
     #[arg(long, value_name = "IMAGE")]
     pub(crate) frontend: Option<String>,
@@ -145,6 +152,71 @@ pub(crate) struct Build {
     /// Words for docker buildx build, as they are
     #[arg(last = true, value_name = "BUILDX OPTIONS")]
     pub(crate) rest: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Plan {
+    /// A plan's id, or the path of its file
+    pub(crate) plan: String,
+    /// Name of the engine of ours to build with
+    #[arg(long, default_value_t, value_name = "NAME")]
+    pub(crate) engine: EngineName,
+    /// Expand the plan, say what would be tried, and stop
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Print the docker command of the plan, and stop
+    #[arg(long, conflicts_with = "dry_run")]
+    pub(crate) print: bool,
+    /// How to print the answer
+    #[arg(long, value_enum, default_value_t = PlanFormat::Text)]
+    pub(crate) format: PlanFormat,
+    /// Use this frontend image instead of the plan's
+    #[arg(long, value_name = "IMAGE")]
+    pub(crate) frontend: Option<String>,
+    /// Take nothing from the cache
+    #[arg(long)]
+    pub(crate) no_cache: bool,
+    /// Take these from the cache no more
+    #[arg(long, value_name = "NAME")]
+    pub(crate) no_cache_filter: Vec<String>,
+    /// A value for one of the manifest's args
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub(crate) build_arg: Vec<String>,
+    /// A secret for build steps
+    #[arg(long, value_name = "SPEC")]
+    pub(crate) secret: Vec<String>,
+    /// A cache to read
+    #[arg(long, value_name = "SPEC")]
+    pub(crate) cache_from: Vec<String>,
+    /// How buildx shows progress: auto, plain, tty, quiet, rawjson
+    #[arg(long, value_name = "KIND")]
+    pub(crate) progress: Option<String>,
+    /// Words for docker buildx build, as they are
+    #[arg(last = true, value_name = "BUILDX OPTIONS")]
+    pub(crate) rest: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PlanFormat {
+    /// A table for people
+    Text,
+    /// For programs
+    Json,
+    /// The matrix of a GitHub workflow: one job for every combination and platform
+    Github,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Bake {
+    /// Ids or files of manifests and plans; all of the project where none is given
+    #[arg(value_name = "MANIFEST|PLAN")]
+    pub(crate) documents: Vec<String>,
+    /// Write the file there instead of to standard output
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Keep caches in this repository, one tag for each product and platform
+    #[arg(long, value_name = "REPOSITORY")]
+    pub(crate) cache_ref: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -1,5 +1,7 @@
 //! `factory build …`.
 
+use std::path::{Path, PathBuf};
+
 use super::answer;
 use super::args::Build;
 use crate::build::{self, BuildRequest, Compression, Product, shell_line};
@@ -7,6 +9,7 @@ use crate::engine::{Engine, EngineSpec};
 use crate::exit::{Error, Result};
 use crate::frontend_image::{DEV_IMAGE, Platform};
 use crate::progress::for_terminal;
+use crate::reports;
 use crate::site_ca;
 
 pub(crate) fn run(arguments: Build) -> Result<()> {
@@ -26,11 +29,22 @@ pub(crate) fn run(arguments: Build) -> Result<()> {
         return print_command(&product, &request, &spec, &words);
     }
     let mut progress = for_terminal();
-    let summary = build::run(&product, &request, &spec, progress.as_mut())?;
+    let built = build::run(&product, &request, &spec, progress.as_mut())?;
     drop(progress);
-    summary.notes.iter().for_each(|note| eprintln!("factory: {note}"));
-    answer(&summary.text());
-    Ok(())
+    built.notes.iter().for_each(|note| eprintln!("factory: {note}"));
+    if let Some(summary) = &built.summary {
+        answer(&summary.text());
+    }
+    if let Some(report) = &built.report {
+        answer(&report.text(&seen_from(&reports::folder(&product.root), &here)));
+    }
+    built.failure.map_or(Ok(()), Err)
+}
+
+/// A path as the user would write it in the folder `here`.
+pub(super) fn seen_from(path: &Path, here: &Path) -> PathBuf {
+    let here = here.canonicalize().unwrap_or_else(|_| here.to_owned());
+    path.strip_prefix(here).unwrap_or(path).to_owned()
 }
 
 fn replaces_catalogue(options: &[String]) -> bool {
@@ -52,7 +66,7 @@ fn print_command(
     Ok(())
 }
 
-fn request(mut arguments: Build, here: &std::path::Path) -> Result<BuildRequest> {
+fn request(mut arguments: Build, here: &Path) -> Result<BuildRequest> {
     let own_ca = arguments.secret.iter().any(|s| is_site_ca(s));
     let no_names = arguments.tag.is_empty() && makes_no_product(&arguments);
     if let Some(kind) = arguments.compression {
@@ -69,10 +83,11 @@ fn request(mut arguments: Build, here: &std::path::Path) -> Result<BuildRequest>
         site_ca: site_ca::named_by_environment().filter(|_| !own_ca),
         // buildx runs in the project's root, the user may stand elsewhere.
         metadata_file: arguments.metadata_file.map(|file| here.join(file)),
+        no_report: arguments.no_report,
     })
 }
 
-fn is_site_ca(secret: &str) -> bool {
+pub(super) fn is_site_ca(secret: &str) -> bool {
     secret.split(',').any(|part| part.strip_prefix("id=") == Some(site_ca::SECRET_ID))
 }
 
@@ -171,14 +186,14 @@ mod tests {
             (&["a", "--target", "fragment/core"], false),
             (&["a", "--target", "fragment/core", "-t", "x"], true),
         ] {
-            let request = request(parse(words), std::path::Path::new("/")).unwrap();
+            let request = request(parse(words), Path::new("/")).unwrap();
             assert_eq!(!request.no_names, named, "{words:?}");
         }
     }
 
     #[test]
     fn a_compression_goes_into_the_outputs_and_leaves_the_names() {
-        let of = |words: &[&str]| request(parse(words), std::path::Path::new("/"));
+        let of = |words: &[&str]| request(parse(words), Path::new("/"));
         let plain = of(&["a", "--compression", "zstd", "--push"]).unwrap();
         let zstd = "--output=type=image,compression=zstd,oci-mediatypes=true";
         assert_eq!((&plain.options[..], plain.no_names), (&[zstd.to_owned(), "--push".into()][..], false));

@@ -1,11 +1,11 @@
 //! `factory frontend …`.
 
 use super::args::{FrontendAction, FrontendBuild};
-use crate::build::project_root;
 use crate::engine::Engine;
 use crate::exit::{Error, Result};
 use crate::frontend_image::{self, DEV_IMAGE, Outcome, Platform};
 use crate::progress::for_terminal;
+use crate::project::project_root;
 
 pub(crate) fn run(action: &FrontendAction) -> Result<()> {
     let FrontendAction::Build(arguments) = action;

@@ -1,10 +1,12 @@
 //! The command line: arguments in, library calls, text out.
 
 mod args;
+mod bake;
 mod build;
 mod engine;
 mod frontend;
 mod layers;
+mod plan;
 
 use clap::Parser;
 
@@ -21,6 +23,8 @@ pub fn main() -> Exit {
     let outcome = match arguments.action {
         Action::Engine(action) => engine::run(&action),
         Action::Build(arguments) => build::run(*arguments),
+        Action::Plan(arguments) => plan::run(*arguments),
+        Action::Bake(arguments) => bake::run(&arguments),
         Action::Frontend(action) => frontend::run(&action),
         Action::Layers(arguments) => layers::run(&arguments),
     };

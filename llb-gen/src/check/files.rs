@@ -144,7 +144,7 @@ pub(super) fn file(raw: RawFile, found: &mut Found, sink: &mut Sink) -> Option<W
     (!failed).then_some(WriteFile { path: raw.path, content, chown: raw.chown, chmod: raw.chmod })
 }
 
-fn folder_is_no_file(path: &Value<ImagePath>, sink: &mut Sink) {
+pub(super) fn folder_is_no_file(path: &Value<ImagePath>, sink: &mut Sink) {
     for (literal, place) in
         path.literals().filter(|(literal, _)| literal.is_folder() || literal.as_str() == "/")
     {

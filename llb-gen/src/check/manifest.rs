@@ -8,9 +8,10 @@ use super::{arg, config, empty_list, test};
 use crate::diagnostic::{Diagnostic, Sink, nearest};
 use crate::model::{
     FragmentName, Manifest, Platform, ProductNames, Selection, Slot, SlotName, Template, TemplateSelection,
+    TestLimits,
 };
 use crate::parse::node::Found;
-use crate::parse::raw::manifest::RawSelections;
+use crate::parse::raw::manifest::{RawBudget, RawSelections};
 use crate::parse::raw::template::RawSlot;
 use crate::parse::{RawManifest, RawTemplate};
 use crate::text::{Located, Place};
@@ -23,7 +24,7 @@ const MOST_FRAGMENTS: usize = 2000;
 /// Checks a manifest. The order of its fragments is still that of the file.
 pub(super) fn manifest(raw: RawManifest, sink: &mut Sink) -> (Manifest, Found) {
     let RawManifest { file, raw, found } = raw;
-    id_is_the_stem(&raw.id, file.path(), sink);
+    id_is_the_stem(raw.id.as_str(), raw.id.place(), file.path(), sink);
     if !found.broken {
         form_fits_template(&raw.fragments, raw.template.0.is_some(), sink);
     }
@@ -46,6 +47,7 @@ pub(super) fn manifest(raw: RawManifest, sink: &mut Sink) -> (Manifest, Found) {
         config: config::config(raw.config.0, false, sink),
         product,
         tests: test::tests(raw.tests.0, test::Owner::Product, sink),
+        limits: raw.limits.0.and_then(|raw| limits(raw, sink)),
         file,
     };
     variables::circles(&Circle::of_args(&manifest.args), sink);
@@ -57,21 +59,30 @@ pub(super) fn manifest(raw: RawManifest, sink: &mut Sink) -> (Manifest, Found) {
     (manifest, found)
 }
 
+fn limits(raw: RawBudget, sink: &mut Sink) -> Option<TestLimits> {
+    if raw.memory.is_none() && raw.time.is_none() {
+        let fault = Diagnostic::error("empty-value", &raw.place, "`limits` is empty");
+        sink.push(fault.expecting("`memory`, `time` or both"));
+        return None;
+    }
+    test::positive("time", raw.time.as_ref(), sink);
+    Some(TestLimits { memory: raw.memory, time: raw.time, place: raw.place })
+}
+
 /// The names that a manifest without a file has: what clients call the text that they were given on standard input, and
 /// what a URL answers.
 const NO_FILE: [&str; 3] = ["Dockerfile", "dockerfile", "context"];
 
-fn id_is_the_stem(id: &Located<crate::model::ManifestId>, path: &str, sink: &mut Sink) {
+/// Reports a document whose `id`, written at `place`, is not the name of its file.
+pub(crate) fn id_is_the_stem(id: &str, place: &Place, path: &str, sink: &mut Sink) {
     let name = path.rsplit('/').next().unwrap_or(path);
     if NO_FILE.contains(&name) {
         return;
     }
     let stem = name.strip_suffix(".json").unwrap_or(name);
-    if stem != id.as_str() {
-        let message = format!("the id `{}` is not the file's name `{stem}`", id.value());
-        sink.push(
-            Diagnostic::error("id-is-not-file-name", id.place(), message).expecting(format!("`{stem}`")),
-        );
+    if stem != id {
+        let message = format!("the id `{id}` is not the file's name `{stem}`");
+        sink.push(Diagnostic::error("id-is-not-file-name", place, message).expecting(format!("`{stem}`")));
     }
 }
 

@@ -9,7 +9,7 @@ mod contracts;
 mod coverage;
 mod files;
 mod fragment;
-mod manifest;
+pub(crate) mod manifest;
 mod packages;
 mod product;
 mod run;
@@ -21,8 +21,9 @@ mod variables;
 pub use product::{CatalogueEntry, FileState};
 
 use crate::diagnostic::{Diagnostic, Diagnostics, Sink, Warnings};
+use crate::matrix::{self, Plan};
 use crate::model::{Fragment, List, Manifest, PerPlatform, Template};
-use crate::parse::{RawFragment, RawManifest, RawTemplate};
+use crate::parse::{RawFragment, RawManifest, RawPlan, RawTemplate};
 use crate::text::{Place, SourceFile};
 
 macro_rules! alone {
@@ -61,6 +62,7 @@ alone! {
     RawManifest => Manifest by manifest::manifest;
     RawTemplate => Template by manifest::template;
     RawFragment => Fragment by fragment::fragment;
+    RawPlan => Plan by matrix::check::plan;
 }
 
 /// A yes-or-no member with its default.

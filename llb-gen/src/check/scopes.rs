@@ -73,6 +73,7 @@ impl<'a> Scopes<'a> {
         regions.extend(manifest.product.image.iter().map(|image| arguments_only(image.place())));
         regions.extend(manifest.product.tags.place().map(arguments_only));
         regions.extend(test_regions(&manifest.tests));
+        regions.extend(manifest.limits.iter().map(|limits| arguments_only(&limits.place)));
         self.check(&manifest.args, regions, found, sink);
     }
 

@@ -83,6 +83,12 @@ impl Graph {
         Self { nodes: collector.nodes, result: state.edge().cloned() }
     }
 
+    /// The state that was collected, to build on.
+    #[must_use]
+    pub fn state(&self) -> State {
+        self.result.clone().map_or_else(State::scratch, State::of)
+    }
+
     /// Number of vertices, the terminal one not counted.
     pub fn len(&self) -> usize {
         self.nodes.len()

@@ -6,6 +6,7 @@ use crate::llb::{CachePolicy, LineRange, Location, Meta, SourceInfo};
 use crate::plan::PlannedFragment;
 use crate::plan::stage::PlannedStage;
 use crate::plan::step::PlannedStep;
+use crate::plan::test::{PlannedTest, TestIdentity};
 use crate::request::{Naming, NoCache, Request};
 use crate::text::{Place, SourceFile};
 
@@ -45,6 +46,17 @@ impl About {
         };
         let cache = if request.no_cache.holds_for(filter) { CachePolicy::Ignore } else { CachePolicy::Use };
         Self { label, steps, cache, at: None, file, location: None }
+    }
+
+    /// About what a test needs beside the image. No cache at all leaves nothing of it either.
+    pub(super) fn test(request: &Request, test: &PlannedTest) -> Self {
+        let TestIdentity { name, place, .. } = &test.identity;
+        let file = source_info(place.file());
+        let name = format!("tests {name}");
+        let mut about = Self::new(request, &name, "", test.needs.steps.len(), file);
+        about.cache =
+            if request.no_cache == NoCache::Everything { CachePolicy::Ignore } else { CachePolicy::Use };
+        about
     }
 
     /// About what is made of several fragments.

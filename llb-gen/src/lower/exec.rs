@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use super::about::About;
 use super::{LowerError, Lowering, Stages};
 use crate::llb::{
-    Access, Cap, ContentCache, Copy, Exec, FileOp, HostIp, Id, Meta, Mkdir, Mount, Network, Platform,
-    Resources, State, Ulimit,
+    Access, Cap, ContentCache, Copy, Exec, ExecResult, FileOp, HostIp, Id, Meta, Mkdir, Mount, Network,
+    Platform, Resources, State, Ulimit,
 };
 use crate::ordered::ordered;
 use crate::plan::exec::LOWER;
@@ -33,7 +33,7 @@ impl Lowering<'_> {
         on: &State,
         stages: &Stages,
         about: &About,
-    ) -> Result<State, LowerError> {
+    ) -> Result<ExecResult, LowerError> {
         let mut exec = self.process(planned, step, on)?;
         for mount in &planned.mounts {
             exec = exec.mount(self.mount(mount, step, stages, about)?);
@@ -46,7 +46,7 @@ impl Lowering<'_> {
             exec = exec.device(name, *optional);
         }
         exec = self.sandbox(exec, planned);
-        Ok(exec.meta(about.step().resources(self.limits(&planned.limits))).run().root())
+        Ok(exec.meta(about.step().resources(self.limits(&planned.limits))).run())
     }
 
     /// Argv, environment, user, root, and the wrapper round them.

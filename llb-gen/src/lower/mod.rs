@@ -12,24 +12,29 @@ mod exec;
 mod files;
 mod helper;
 mod layout;
+mod step_run;
+mod test_device;
 mod test_groups;
+mod test_needs;
 mod trees;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bollard_buildkit_proto::pb;
 
 use crate::image::{ImageConfig, Layer};
-use crate::llb::{FileOp, Graph, Mkdir, State, Timestamp};
+use crate::llb::{FileOp, Graph, Mkdir, OpDigest, State, Timestamp};
 use crate::model::StageName;
+use crate::ordered::ordered;
 use crate::plan::config::ConfigChange;
 use crate::plan::stage::{PlannedStage, PlannedStageBase};
 use crate::plan::step::{PlannedAction, PlannedStep};
 use crate::plan::{Plan, PlannedFragment, SkippedTest};
-use crate::record::Selected;
+use crate::record::{Budget, Selected};
 use crate::request::DEFAULT_EPOCH;
 
 use about::About;
+pub use step_run::StepRun;
 pub use test_groups::TestGroup;
 use trees::Trees;
 pub use trees::scripts_hint;
@@ -54,8 +59,12 @@ pub struct Lowered {
     pub selected: Selected,
     /// What is tested on the finished root: an exec each, which leaves verdicts and output behind.
     pub tests: Vec<TestGroup>,
-    /// Tests that cannot run here.
+    /// Tests that could not run on any machine of this engine's.
     pub skipped: Vec<SkippedTest>,
+    /// Every step of the graph that runs something, in the order in which they are written.
+    pub steps: Vec<StepRun>,
+    /// The most that the tests may need: the manifest's `limits`.
+    pub budget: Option<Budget>,
     /// What must succeed before the image is anybody's: its filesystem is of no interest.
     pub checks: Graph,
 }
@@ -88,21 +97,17 @@ impl Plan<'_> {
     /// As [`Plan::lower`], but for the number of layers.
     pub fn lower_any_size(&self) -> Result<Lowered, LowerError> {
         let trees = Trees::of(self);
-        let mut lowering = Lowering {
-            plan: self,
-            trees: &trees,
-            image: self.image.clone(),
-            annotations: BTreeMap::new(),
-            probes: Vec::new(),
-            merged: self.is_merged(),
-        };
+        let mut lowering = Lowering::new(self, &trees);
         let state = lowering.run()?;
         let base = self.base.as_ref().and_then(|base| self.images.get(base));
+        let graph = Graph::of(&state);
         Ok(Lowered {
-            tests: lowering.test_groups(&state)?,
+            tests: Lowering::new(self, &Trees::of_tests(self)).test_groups(&state)?,
+            steps: lowering.steps_of(&graph),
+            budget: self.budget,
             selected: self.selected.clone(),
             skipped: self.tests.skipped.clone(),
-            graph: Graph::of(&state),
+            graph,
             checks: Graph::of(&lowering.checks()),
             config: lowering.image.to_json(),
             base_config: base.and_then(|base| base.config.clone()),
@@ -184,6 +189,8 @@ struct Lowering<'a> {
     annotations: BTreeMap<String, String>,
     /// What probes left behind.
     probes: Vec<State>,
+    /// The processes so far, those of stages that nobody needs among them.
+    steps: Vec<StepRun>,
     /// Whether the product is merged from deltas.
     merged: bool,
 }
@@ -196,6 +203,20 @@ struct Made {
     state: State,
     /// The titles of steps that changed the filesystem, one for each layer.
     titles: Vec<String>,
+}
+
+impl<'a> Lowering<'a> {
+    fn new(plan: &'a Plan<'a>, trees: &'a Trees) -> Self {
+        Self {
+            plan,
+            trees,
+            image: plan.image.clone(),
+            annotations: BTreeMap::new(),
+            probes: Vec::new(),
+            steps: Vec::new(),
+            merged: plan.is_merged(),
+        }
+    }
 }
 
 impl Lowering<'_> {
@@ -226,6 +247,12 @@ impl Lowering<'_> {
         Ok(state)
     }
 
+    /// The processes that are in the graph: stages that nothing needs are not.
+    fn steps_of(&mut self, graph: &Graph) -> Vec<StepRun> {
+        let there: BTreeSet<&OpDigest> = ordered(graph.vertices().map(|(vertex, _)| vertex.digest()));
+        self.steps.drain(..).filter(|step| there.contains(&step.vertex)).collect()
+    }
+
     fn base(&self) -> State {
         let answer = self.plan.base.as_ref().and_then(|base| self.plan.images.get(base));
         answer.map_or_else(State::scratch, |answer| answer.state.clone())
@@ -237,7 +264,7 @@ impl Lowering<'_> {
         answer.map_or_else(|| self.base(), |answer| answer.state.clone())
     }
 
-    fn stages(&self, fragment: &PlannedFragment, below: &State) -> Result<Stages, LowerError> {
+    fn stages(&mut self, fragment: &PlannedFragment, below: &State) -> Result<Stages, LowerError> {
         let mut stages = Stages::new();
         for stage in &fragment.stages {
             let state = self.stage(fragment, stage, below, &stages)?;
@@ -247,7 +274,7 @@ impl Lowering<'_> {
     }
 
     fn stage(
-        &self,
+        &mut self,
         fragment: &PlannedFragment,
         stage: &PlannedStage,
         below: &State,
@@ -264,14 +291,14 @@ impl Lowering<'_> {
         let about = About::stage(self.plan.request, fragment, stage);
         let mut state = base;
         for (at, step) in stage.steps.iter().enumerate() {
-            state = self.step(step, &state, stages, &about.of_step(at, step))?;
+            state = self.step(Some(fragment), step, &state, stages, &about.of_step(at, step))?;
         }
         Ok(state)
     }
 
     /// The fragment's steps on `below`.
     fn fragment(
-        &self,
+        &mut self,
         fragment: &PlannedFragment,
         stages: &Stages,
         below: &State,
@@ -282,7 +309,7 @@ impl Lowering<'_> {
             made = Made { state, titles: vec![title] };
         }
         for (at, step) in fragment.steps.iter().enumerate() {
-            let next = self.step(step, &made.state, stages, &about.of_step(at, step))?;
+            let next = self.step(Some(fragment), step, &made.state, stages, &about.of_step(at, step))?;
             if next != made.state {
                 made.titles.push(step.title.clone());
             }
@@ -300,14 +327,19 @@ impl Lowering<'_> {
     }
 
     fn step(
-        &self,
+        &mut self,
+        fragment: Option<&PlannedFragment>,
         step: &PlannedStep,
         on: &State,
         stages: &Stages,
         about: &About,
     ) -> Result<State, LowerError> {
         match &step.action {
-            PlannedAction::Exec(exec) => self.exec(exec, step, on, stages, about),
+            PlannedAction::Exec(exec) => {
+                let done = self.exec(exec, step, on, stages, about)?;
+                self.steps.extend(StepRun::of(&done, fragment, step, about));
+                Ok(done.root())
+            }
             PlannedAction::Files(actions) => self.files(actions, step, on, stages, about),
         }
     }
@@ -335,8 +367,9 @@ fn label(fragment: &PlannedFragment) -> String {
     format!("{} {}", fragment.name, fragment.version)
 }
 
-/// Seconds since 1970 as RFC 3339 has them, in UTC.
-fn rfc3339(epoch: u64) -> String {
+/// Seconds since 1970 as RFC 3339 has them, in UTC: texts of times before the year 10000 are ordered as the times are.
+#[must_use]
+pub fn rfc3339(epoch: u64) -> String {
     let (days, second) = (epoch / 86_400, epoch % 86_400);
     let (year, month, day) = civil(days);
     let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);

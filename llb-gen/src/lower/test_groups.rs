@@ -4,21 +4,22 @@
 //! their network, their devices, or that one wants a root of its own. The helper exits with 0 whatever the verdicts are, so
 //! that they and the output survive on every daemon, and are cached.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
 use super::about::source_info;
-use super::exec::EVIDENCE;
-use super::trees::Trees;
-use super::{LowerError, Lowering};
+use super::exec::{EVIDENCE, evidence};
+use super::trees::own_files;
+use super::{LowerError, Lowering, StepRun};
 use crate::llb::{
     CachePolicy, Copy, Exec, FileOp, Graph, LineRange, Location, Meta, Mkfile, Mount, Network, Resources,
     State,
 };
 use crate::ordered::ordered;
-use crate::plan::step::PlannedCopy;
-use crate::plan::test::{PlannedTest, SCRIPTS, TestIdentity, TestOwner, spec::TestSpec};
+use crate::plan::exec;
+use crate::plan::step::{Files, PlannedCopy, PlannedMount};
+use crate::plan::test::{NeedsSpec, PlannedTest, SCRIPTS, TestIdentity, TestOwner, spec::TestSpec};
 use crate::record::canonical;
 use crate::request::{Naming, NoCache};
 
@@ -47,8 +48,10 @@ pub struct TestGroup {
     /// All that decides what is tested, in canonical form: the tests, their network and their devices. What the
     /// test hash is made of.
     pub canonical: Vec<u8>,
-    /// The files of fragments that the tests run, from the catalogue's root: `fragments/core/0.1.0/check.sh`.
+    /// The files of fragments that the tests run or need, from the catalogue's root: `fragments/core/0.1.0/check.sh`.
     pub scripts: Vec<String>,
+    /// What runs before the tests, for what they need. A failure of these says nothing about the product.
+    pub steps: Vec<StepRun>,
 }
 
 /// What the helper is told: `FACTORY_TESTS`.
@@ -67,68 +70,87 @@ struct Config<'a> {
 struct Hashed<'a> {
     network: &'static str,
     devices: &'a [String],
+    /// By the test's name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    needs: BTreeMap<&'a str, &'a NeedsSpec>,
     #[serde(flatten)]
     config: Config<'a>,
 }
 
-/// What tests must have in common to share an exec; nothing for one that wants its own.
-#[derive(PartialEq, Eq)]
-struct Sharing {
+/// Tests of one exec, and the root that they run on.
+struct Group<'t> {
     network: Option<Network>,
+    root: State,
+    /// Whether others may join.
+    open: bool,
+    tests: Vec<&'t PlannedTest>,
+    steps: Vec<StepRun>,
 }
 
-impl Sharing {
-    fn of(test: &PlannedTest) -> Option<Self> {
-        (!test.isolated && test.devices.is_empty()).then_some(Self { network: test.network })
+impl<'t> Group<'t> {
+    fn of(test: &'t PlannedTest, root: State, steps: Vec<StepRun>) -> Self {
+        let open = !test.isolated && test.devices.is_empty();
+        Self { network: test.network, root, open, tests: vec![test], steps }
+    }
+
+    /// Whether another one's tests may run on the same root: what they need has to be the same.
+    fn takes(&self, other: &Self) -> bool {
+        self.open && other.open && self.network == other.network && self.root == other.root
+    }
+
+    fn join(&mut self, other: Self) {
+        self.tests.extend(other.tests);
+        let known = |step: &StepRun| self.steps.iter().any(|one| one.vertex == step.vertex);
+        let new: Vec<StepRun> = other.steps.into_iter().filter(|step| !known(step)).collect();
+        self.steps.extend(new);
     }
 }
 
 /// The tests of each exec, in the order of each one's first test.
-fn grouped(tests: &[PlannedTest]) -> Vec<Vec<&PlannedTest>> {
-    let mut groups: Vec<(Option<Sharing>, Vec<&PlannedTest>)> = Vec::new();
+fn grouped(tests: Vec<Group<'_>>) -> Vec<Group<'_>> {
+    let mut groups: Vec<Group<'_>> = Vec::new();
     for test in tests {
-        let sharing = Sharing::of(test);
-        match groups.iter_mut().find(|(other, _)| sharing.is_some() && *other == sharing) {
-            Some((_, group)) => group.push(test),
-            None => groups.push((sharing, vec![test])),
+        match groups.iter_mut().find(|group| group.takes(&test)) {
+            Some(group) => group.join(test),
+            None => groups.push(test),
         }
     }
-    groups.into_iter().map(|(_, group)| group).collect()
+    groups
 }
 
 impl Lowering<'_> {
     /// The tests on `root`, the finished one.
-    pub(super) fn test_groups(&self, root: &State) -> Result<Vec<TestGroup>, LowerError> {
-        let tests = &self.plan.tests.running;
-        let scripts = Trees::of_scripts(self.plan);
-        grouped(tests).into_iter().map(|group| self.test_group(&group, root, scripts.as_ref())).collect()
+    pub(super) fn test_groups(&mut self, root: &State) -> Result<Vec<TestGroup>, LowerError> {
+        let mut alone = Vec::new();
+        for test in &self.plan.tests.running {
+            let (root, steps) = self.root_of(test, root)?;
+            alone.push(Group::of(test, root, steps));
+        }
+        grouped(alone).into_iter().map(|group| self.test_group(group)).collect()
     }
 
-    fn test_group(
-        &self,
-        group: &[&PlannedTest],
-        root: &State,
-        scripts: Option<&State>,
-    ) -> Result<TestGroup, LowerError> {
-        let name = self.group_name(group);
-        let config = canonical(&self.helper_config(group));
-        let exec = self.test_exec(group, config, root)?;
-        let copies: Vec<&PlannedCopy> = group.iter().filter_map(|test| test.script.as_ref()).collect();
-        let exec = match scripts.filter(|_| !copies.is_empty()) {
+    fn test_group(&self, group: Group<'_>) -> Result<TestGroup, LowerError> {
+        let Group { root, tests, steps, .. } = group;
+        let name = self.group_name(&tests);
+        let config = canonical(&self.helper_config(&tests));
+        let exec = self.test_exec(&tests, config, &root)?;
+        let copies: Vec<&PlannedCopy> = tests.iter().filter_map(|test| test.script.as_ref()).collect();
+        let exec = match self.trees.get(&Files::Catalogue).filter(|_| !copies.is_empty()) {
             None => exec,
             Some(from) => exec.mount(Mount::read_only(SCRIPTS, &scripts_of(&copies, from))),
         };
-        let meta = located(group, Meta::named(&name)).cache(self.test_cache(group));
+        let meta = located(&tests, Meta::named(&name)).cache(self.test_cache(&tests));
         let meta = meta.resources(self.limits(&Resources::default()));
         let evidence = exec.meta(meta).run().mount(EVIDENCE);
-        let catalogue = |copy: &&PlannedCopy| copy.src.trim_start_matches('/').to_owned();
-        let files: BTreeSet<String> = ordered(copies.iter().map(catalogue));
+        let catalogue = |path: String| path.trim_start_matches('/').to_owned();
+        let files: BTreeSet<String> = ordered(tests.iter().copied().flat_map(own_files).map(catalogue));
         Ok(TestGroup {
             name,
             evidence: Graph::of(&evidence),
-            tests: group.iter().map(|test| test.identity.clone()).collect(),
-            canonical: canonical(&self.hashed(group)),
+            tests: tests.iter().map(|test| test.identity.clone()).collect(),
+            canonical: canonical(&self.hashed(&tests)),
             scripts: files.into_iter().collect(),
+            steps,
         })
     }
 
@@ -151,17 +173,15 @@ impl Lowering<'_> {
             Some(Network::Sandbox) | None => "default",
         };
         let devices = first.map_or(&[][..], |test| &test.devices);
-        Hashed { network, devices, config: self.helper_config(group) }
+        let needing = group.iter().filter(|test| !test.needs.steps.is_empty());
+        let needs = needing.map(|test| (test.identity.name.as_str(), &test.needs.said));
+        Hashed { network, devices, needs: ordered(needs), config: self.helper_config(group) }
     }
 
     /// The helper on the root, which is writable but of no interest afterwards.
     fn test_exec(&self, group: &[&PlannedTest], config: Vec<u8>, root: &State) -> Result<Exec, LowerError> {
         let first = group[0];
-        let missing = |_| LowerError::NoHelperForTest {
-            test: first.identity.name.clone(),
-            place: first.identity.place.clone(),
-        };
-        let mut exec = self.helper(MODE, &first.identity.name).map_err(missing)?.root(root);
+        let mut exec = self.helper_of_test(MODE, first)?.root(root);
         let config = String::from_utf8(config).expect("JSON is UTF-8");
         exec = match config.len() > LONGEST_VARIABLE {
             false => exec.env("FACTORY_TESTS", &config),
@@ -176,11 +196,16 @@ impl Lowering<'_> {
         for (name, value) in self.plan.image.environment() {
             exec = exec.env(name, value);
         }
-        for device in &first.devices {
-            exec = exec.device(device, false);
-        }
-        exec = exec.mount(Mount::bind(EVIDENCE, &State::scratch(), crate::llb::Access::Output));
+        exec = self.with_devices(exec, first)?.mount(evidence());
+        exec = site_ca(first.network).into_iter().fold(exec, Exec::mount);
         Ok(self.surrounded(exec, first.network, &[], &[]))
+    }
+
+    /// The helper in a mode that a test needs.
+    pub(super) fn helper_of_test(&self, mode: &str, test: &PlannedTest) -> Result<Exec, LowerError> {
+        let TestIdentity { name, place, .. } = &test.identity;
+        let missing = |_| LowerError::NoHelperForTest { test: name.clone(), place: place.clone() };
+        self.helper(mode, name).map_err(missing)
     }
 
     fn group_name(&self, group: &[&PlannedTest]) -> String {
@@ -206,6 +231,16 @@ impl Lowering<'_> {
             true => CachePolicy::Ignore,
             false => CachePolicy::Use,
         }
+    }
+}
+
+/// The certificates of the site, as steps with a network get them.
+fn site_ca(network: Option<Network>) -> Option<Mount> {
+    match exec::site_ca(network)? {
+        PlannedMount::Secret { dest, id, uid, gid, mode, optional } => {
+            Some(Mount::Secret { dest, id, uid, gid, mode, optional })
+        }
+        _ => None,
     }
 }
 

@@ -7,6 +7,7 @@ use crate::llb::{Meta, State};
 use crate::ordered::ordered;
 use crate::plan::Plan;
 use crate::plan::step::{Files, PlannedAction, PlannedCopy, PlannedFile, PlannedMount, PlannedStep};
+use crate::plan::test::PlannedTest;
 use crate::request::Tree;
 
 /// The filesystems behind [`Files::Catalogue`], [`Files::Context`] and [`Files::Named`].
@@ -40,15 +41,14 @@ impl Trees {
         Self { states: ordered(states) }
     }
 
-    /// The scripts that tests run, in a transfer of their own: the product's transfers stay what they are whatever its
-    /// tests name. Nothing where no test runs a script.
-    pub(super) fn of_scripts(plan: &Plan<'_>) -> Option<State> {
-        let scripts = plan.tests.running.iter().filter_map(|test| test.script.as_ref());
-        let paths: BTreeSet<String> = ordered(scripts.map(|copy| copy.src.clone()));
+    /// The files of fragments that tests take, in a transfer of their own: the product's transfers stay what they are
+    /// whatever its tests name.
+    pub(super) fn of_tests(plan: &Plan<'_>) -> Self {
+        let paths: BTreeSet<String> = ordered(plan.tests.running.iter().flat_map(own_files));
         if paths.is_empty() {
-            return None;
+            return Self { states: BTreeMap::new() };
         }
-        Some(match &plan.request.catalogue {
+        let state = match &plan.request.catalogue {
             Tree::State(state) => state.clone(),
             Tree::Local { name, session, hint, exclude, title } => {
                 let tree = Tree::Local {
@@ -60,13 +60,21 @@ impl Trees {
                 };
                 state(&tree, &paths)
             }
-        })
+        };
+        Self { states: BTreeMap::from([(Files::Catalogue, state)]) }
     }
 
     /// The filesystem; nothing for a named context that was not given.
     pub(super) fn get(&self, files: &Files) -> Option<&State> {
         self.states.get(files)
     }
+}
+
+/// The files of fragments that a test takes: its script, and those that it needs.
+pub(super) fn own_files(test: &PlannedTest) -> impl Iterator<Item = String> {
+    let needed = test.needs.steps.iter().flat_map(named_paths);
+    let needed = needed.filter(|(files, _)| **files == Files::Catalogue).map(|(_, path)| path);
+    test.script.iter().map(|copy| copy.src.clone()).chain(needed)
 }
 
 /// What tells the transfer of the scripts of tests from that of the files of steps, whose hint is given.

@@ -7,11 +7,12 @@ use super::fragment::Base;
 use super::name::{FragmentName, ManifestId, SlotName, TemplateId};
 use super::platform::Platform;
 use super::product_name::{ImageName, TagPattern};
+use super::quantity::{ByteSize, Duration};
 use super::step::Env;
 use super::test::Test;
 use super::value::{List, Value};
 use super::version::Version;
-use crate::text::{Located, SourceFile};
+use crate::text::{Located, Place, SourceFile};
 
 /// What a product is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,8 +45,21 @@ pub struct Manifest {
     pub product: ProductNames,
     /// Its tests, in the order written.
     pub tests: Vec<Test>,
+    /// The most that its tests may need.
+    pub limits: Option<TestLimits>,
     /// Its file.
     pub file: SourceFile,
+}
+
+/// The most that the tests of a product may need: at least one of both is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TestLimits {
+    /// Memory that any one test has at once.
+    pub memory: Option<Value<ByteSize>>,
+    /// The time that all tests take together; more than none.
+    pub time: Option<Value<Duration>>,
+    /// The member's object.
+    pub place: Place,
 }
 
 /// Which template a manifest uses.

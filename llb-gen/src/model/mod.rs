@@ -45,10 +45,10 @@ pub use digest::Digest;
 pub use evaluation::{Apart, Arguments, Environments, Level};
 pub use fragment::{Base, Fragment, Layout, Stage, StageBase};
 pub use image_ref::ImageRef;
-pub use manifest::{Manifest, ProductNames, Selection, Slot, Template, TemplateSelection};
+pub use manifest::{Manifest, ProductNames, Selection, Slot, Template, TemplateSelection, TestLimits};
 pub use name::{
-    AccountName, ArgName, CacheId, ContextName, EnvName, FragmentName, LabelKey, ManifestId, SecretId,
-    SlotName, SshId, StageName, TemplateId, TestName,
+    AccountName, ArgName, CacheId, ContextName, EnvName, FragmentName, LabelKey, ManifestId, PlanId,
+    SecretId, ServiceName, SlotName, SshId, StageName, TemplateId, TestName,
 };
 pub use owner::{Account, FileMode, Owner};
 pub use package::{AptPackage, Requirement};

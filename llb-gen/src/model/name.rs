@@ -10,6 +10,10 @@ checked_text!(
     ManifestId
 );
 checked_text!(
+    /// The id of a plan; equals the stem of its file.
+    PlanId
+);
+checked_text!(
     /// The id of a template: a folder of `manifests/templates/`.
     TemplateId
 );
@@ -28,6 +32,10 @@ checked_text!(
 checked_text!(
     /// The name of a test, unique in its document.
     TestName
+);
+checked_text!(
+    /// The name of a service that a test needs, unique in its test.
+    ServiceName
 );
 checked_text!(
     /// The name of an environment variable.
@@ -102,12 +110,14 @@ macro_rules! catalogue_names {
 
 catalogue_names! {
     ManifestId: "a manifest id", "llm_factory";
+    PlanId: "a plan id", "baseline_core_light";
     TemplateId: "a template id", "llm_factory";
     FragmentName: "a fragment name", "model_serve_mock";
     SlotName: "a slot name", "core";
     StageName: "a stage name", "build";
     ContextName: "the name of a context", "models";
     TestName: "the name of a test", "answers";
+    ServiceName: "the name of a service", "database";
 }
 
 /// Checks `text` as a C identifier, which is what every shell and `${NAME}` can name.

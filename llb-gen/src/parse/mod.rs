@@ -15,6 +15,7 @@ use decode::Decode;
 use node::{Context, Found};
 use raw::fragment::FragmentFile;
 use raw::manifest::ManifestFile;
+use raw::matrix::PlanFile;
 use raw::template::TemplateFile;
 
 /// A manifest as it is written.
@@ -41,6 +42,14 @@ pub struct RawFragment {
     pub(crate) found: Found,
 }
 
+/// A plan as it is written.
+#[derive(Debug, Clone)]
+pub struct RawPlan {
+    pub(crate) file: SourceFile,
+    pub(crate) raw: PlanFile,
+    pub(crate) found: Found,
+}
+
 macro_rules! documents {
     ($($type:ident),+) => {$(
         impl $type {
@@ -56,7 +65,7 @@ macro_rules! documents {
     )+};
 }
 
-documents!(RawManifest, RawTemplate, RawFragment);
+documents!(RawManifest, RawTemplate, RawFragment, RawPlan);
 
 /// Reads the whole of `file` as a `T`.
 fn document<T: Decode>(file: &SourceFile, sink: &mut Sink, found: &mut Found) -> Option<T> {

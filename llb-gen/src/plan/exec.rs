@@ -45,7 +45,7 @@ pub(super) fn wrapped(argv: Vec<String>, here: &Here<'_>) -> PlannedExec {
 }
 
 /// The certificates of the site for a process that has a network, readable for whoever it runs as.
-pub(super) fn site_ca(network: Option<Network>) -> Option<PlannedMount> {
+pub(crate) fn site_ca(network: Option<Network>) -> Option<PlannedMount> {
     (network != Some(Network::None)).then(|| PlannedMount::Secret {
         dest: CA_PATH.to_owned(),
         id: CA_SECRET.to_owned(),

@@ -23,8 +23,8 @@ use crate::diagnostic::{Diagnostic, Diagnostics, Sink, Warnings};
 use crate::draft::{Draft, ImageLookup};
 use crate::image::ImageConfig;
 use crate::llb::{Cap, State};
-use crate::model::{Base, Composition, Environments, ImagePath, Level, Value};
-use crate::record::Selected;
+use crate::model::{Base, ByteSize, Composition, Environments, Given, ImagePath, Level, Value};
+use crate::record::{Budget, Selected};
 use crate::request::Request;
 use crate::target::Target;
 use crate::text::SourceFile;
@@ -66,6 +66,8 @@ pub struct Plan<'a> {
     pub(crate) selected: Selected,
     /// What is tested on the finished root.
     pub(crate) tests: PlannedTests,
+    /// The most that they may need.
+    pub(crate) budget: Option<Budget>,
     warnings: Warnings,
 }
 
@@ -167,6 +169,7 @@ impl<'a> Draft<'a> {
             self.request.labels.iter().for_each(|(name, value)| image.set_label(name, value));
         }
         let tests = test::plan(&self, &image, &shell, sink);
+        let budget = sink.ok(self.budget())?;
         let selected = self.selected();
         let base = match &self.base {
             Base::Scratch => None,
@@ -184,8 +187,19 @@ impl<'a> Draft<'a> {
             manifest_change,
             selected,
             tests,
+            budget,
             warnings: Warnings::new(),
         })
+    }
+
+    /// What the manifest's `limits` allow.
+    fn budget(&self) -> Result<Option<Budget>, Diagnostic> {
+        let scope = self.arguments.manifest();
+        let Some(limits) = &self.product.manifest.limits else { return Ok(None) };
+        Ok(Some(Budget {
+            memory: limits.memory.given(scope)?.map(ByteSize::bytes),
+            time_ms: limits.time.given(scope)?.map(test::milliseconds),
+        }))
     }
 
     /// The shell of `run` text: the template's, else the base's, else `/bin/sh -c`.

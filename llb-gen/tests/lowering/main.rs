@@ -5,15 +5,18 @@
 mod bench;
 mod compose;
 mod config;
+mod devices;
 mod execs;
 mod files;
 mod inputs;
 mod keys;
+mod needs;
 mod selection;
 mod stages;
+mod steps;
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use bollard_buildkit_proto::pb;
 use llb_gen::check::FileState;
@@ -114,7 +117,6 @@ pub(crate) fn request(platform: &str) -> Request {
         epoch: None,
         sandbox: Sandbox::default(),
         built_on: None,
-        devices: BTreeSet::new(),
         cache_namespace: String::new(),
         context: local("context"),
         catalogue: local("fragments"),

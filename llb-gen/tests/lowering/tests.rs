@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use bollard_buildkit_proto::pb;
 use llb_gen::check::FileState;
 use llb_gen::draft::Draft;
-use llb_gen::llb::{CachePolicy, Cap};
+use llb_gen::llb::CachePolicy;
 use llb_gen::lower::{Lowered, TestGroup};
 use llb_gen::model::Product;
 use llb_gen::parse::RawManifest;
@@ -251,43 +251,20 @@ fn only_what_is_different_runs_apart() {
 }
 
 #[test]
-fn devices_are_given_where_there_are_any_and_never_missed_in_silence() {
-    let documents = with_tests(
-        r#"{"name": "a", "run": "true"},
-           {"name": "gpu", "gpu": {"devices": ["nvidia.com/gpu=all"], "run": "nvidia-smi", "expect": {"stdout": "GPU"}}}"#,
-    );
-    let with = |devices: &[&str]| Request {
-        devices: devices.iter().map(|&one| one.to_owned()).collect(),
-        ..amd64()
-    };
-    for devices in [&["nvidia.com/gpu=all"][..], &["nvidia.com/gpu"], &["amd.com/gpu", "nvidia.com/gpu"]] {
-        let lowered = documents.lower(&with(devices));
-        assert_eq!(groups(&lowered), [vec!["app/a"], vec!["app/gpu"]], "{devices:?}");
-        let exec = exec(&lowered.tests[1]);
-        let given: Vec<&str> = exec.cdi_devices.iter().map(|one| one.name.as_str()).collect();
-        assert_eq!((given, lowered.skipped.len()), (vec!["nvidia.com/gpu=all"], 0), "{devices:?}");
-        assert_eq!(
-            told(&lowered.tests[1])["tests"][0]["gpu"],
-            json!({"devices": ["nvidia.com/gpu=all"],
-                   "run": {"argv": ["/bin/sh", "-c", "nvidia-smi"], "exit_codes": [0], "stdout": [{"contains": "GPU"}]}})
-        );
+fn only_tests_with_a_network_get_the_certificates_of_the_site() {
+    for (network, expected) in
+        [("", false), (r#", "network": "default""#, true), (r#", "network": "host""#, true)]
+    {
+        let lowered = with_tests(&format!(r#"{{"name": "a", "run": "true"{network}}}"#)).lower(&amd64());
+        let exec = exec(only(&lowered));
+        let secrets: Vec<&pb::SecretOpt> =
+            exec.mounts.iter().filter_map(|one| one.secret_opt.as_ref()).collect();
+        assert_eq!(!secrets.is_empty(), expected, "{network}");
+        for secret in secrets {
+            assert_eq!((secret.id.as_str(), secret.mode, secret.optional), ("factory_ca", 0o444, true));
+            assert_eq!(mount(&exec, "/.factory/ca.crt").secret_opt.as_ref(), Some(secret));
+        }
     }
-    for devices in [&[][..], &["nvidia.com/gpu=0"], &["amd.com/gpu"]] {
-        let lowered = documents.lower(&with(devices));
-        assert_eq!(groups(&lowered), [vec!["app/a"]], "{devices:?}");
-        let skipped: Vec<(&str, &str)> =
-            lowered.skipped.iter().map(|one| (one.test.name.as_str(), one.reason.as_str())).collect();
-        assert_eq!(
-            skipped,
-            [("app/gpu", "no device `nvidia.com/gpu=all` is known to be here")],
-            "{devices:?}"
-        );
-    }
-    let mut old = with(&["nvidia.com/gpu"]);
-    old.caps.remove(Cap::EXEC_CDI.id());
-    let lowered = documents.lower(&old);
-    assert!(lowered.skipped[0].reason.contains("this engine cannot give devices"), "{:?}", lowered.skipped);
-    assert_eq!(groups(&lowered), [vec!["app/a"]]);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! From documents to a definition in memory: 1,000 fragments of ten steps, without a daemon.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::time::Instant;
 
@@ -128,7 +128,6 @@ fn request() -> Request {
         epoch: None,
         sandbox: Sandbox::default(),
         built_on: None,
-        devices: BTreeSet::new(),
         cache_namespace: String::new(),
         context: local("context"),
         catalogue: local("fragments"),

@@ -58,7 +58,7 @@ fn request(raw: RawRequest) -> Request {
     }
 }
 
-fn ready(raw: RawReady, sink: &mut Sink) -> Ready {
+pub(super) fn ready(raw: RawReady, sink: &mut Sink) -> Ready {
     positive("interval", raw.interval.as_ref(), sink);
     if let Some(attempts) = raw.attempts.as_ref().filter(|attempts| *attempts.value() == 0) {
         let message = "invalid `attempts`: a server that is never asked is never ready";

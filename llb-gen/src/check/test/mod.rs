@@ -2,6 +2,7 @@
 
 mod files;
 mod http;
+mod needs;
 
 use std::collections::BTreeMap;
 
@@ -66,6 +67,7 @@ fn test(raw: RawTest, owner: Owner, sink: &mut Sink) -> Option<Test> {
         RawTestAction::Gpu(raw) => gpu(*raw, owner, sink).map(|gpu| TestAction::Gpu(Box::new(gpu))),
     };
     positive("timeout", raw.timeout.as_ref(), sink);
+    let needs = raw.needs.and_then(|raw| needs::needs(raw, owner, sink));
     let when = raw.when.map(|raw| when(raw, "test", sink)).unwrap_or_default();
     Some(Test {
         name: raw.name,
@@ -78,13 +80,14 @@ fn test(raw: RawTest, owner: Owner, sink: &mut Sink) -> Option<Test> {
         user: raw.user,
         workdir: raw.workdir,
         env: env(raw.env),
+        needs,
         isolated: raw.isolated.unwrap_or(false),
         place: raw.place,
     })
 }
 
 /// A time in which nothing can happen.
-fn positive(member: &str, time: Option<&Value<Duration>>, sink: &mut Sink) {
+pub(super) fn positive(member: &str, time: Option<&Value<Duration>>, sink: &mut Sink) {
     for (_, place) in time.iter().flat_map(|time| time.literals()).filter(|(time, _)| time.nanoseconds() == 0)
     {
         let message = format!("invalid `{member}`: it leaves no time at all");

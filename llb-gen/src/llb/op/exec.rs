@@ -284,7 +284,8 @@ impl Exec {
         let caps = self.caps(&mounts);
         let op = self.to_pb(wire);
         let vertex = Vertex::new(inputs, op, self.about.with_caps(caps));
-        ExecResult { vertex, outputs }
+        let dests = mounts.iter().map(|mount| mount.dest().to_owned()).collect();
+        ExecResult { vertex, outputs, dests }
     }
 
     /// The mounts with the root among them, in wire order: outputs are numbered along it.
@@ -351,9 +352,16 @@ impl Exec {
 pub struct ExecResult {
     vertex: Arc<Vertex>,
     outputs: BTreeMap<String, OutputIndex>,
+    /// Where its mounts are, in wire order.
+    dests: Vec<String>,
 }
 
 impl ExecResult {
+    /// The index of the mount at that place among the exec's mounts, the root among them (`pb.ExecOp.mounts`).
+    pub fn mount_index(&self, dest: &str) -> Option<usize> {
+        self.dests.iter().position(|one| one == dest)
+    }
+
     /// The root filesystem afterwards; scratch where the root was read-only.
     pub fn root(&self) -> State {
         self.mount("/")

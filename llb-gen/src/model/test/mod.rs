@@ -3,6 +3,7 @@
 mod assertion;
 mod files;
 mod http;
+mod needs;
 mod packages;
 
 pub use assertion::{JsonPointer, JsonValue, Match, Pointed, RegularExpression};
@@ -11,6 +12,7 @@ pub use http::{
     Exchange, Expectation, HeaderName, HeaderValue, HttpMethod, HttpTest, PortNumber, Ready, Request,
     RequestBody, RequestPath,
 };
+pub use needs::{NeededContent, NeededFile, Needs, Service};
 pub use packages::{DebianPackage, DistributionName, PackagesTest, VersionRange};
 
 use super::config::CommandLine;
@@ -46,6 +48,8 @@ pub struct Test {
     pub workdir: Option<Value<ImagePath>>,
     /// Its environment, over the image's.
     pub env: Env,
+    /// What it needs beside the image.
+    pub needs: Option<Needs>,
     /// Whether it wants a root of its own, which no test before it has touched.
     pub isolated: bool,
     /// The test's object.

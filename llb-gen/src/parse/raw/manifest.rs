@@ -7,8 +7,8 @@ use super::arg::RawArgs;
 use super::config::RawConfig;
 use super::test::RawTest;
 use crate::model::{
-    Accelerator, Base, FragmentName, ImageName, List, ManifestId, Platform, TagPattern, TemplateId, Value,
-    Version,
+    Accelerator, Base, ByteSize, Duration, FragmentName, ImageName, List, ManifestId, Platform, TagPattern,
+    TemplateId, Value, Version,
 };
 use crate::parse::decode::{Decode, Kept, Map, Tolerant};
 use crate::parse::node::{Context, Node};
@@ -49,6 +49,18 @@ object! {
         "product" product: Kept<RawProductNames>,
         /// What must be true of the product: looked at after the tests of its fragments and of its template.
         "tests" tests: Kept<Tolerant<RawTest>>,
+        /// The most that the product's tests may need. More is a failure of the product.
+        "limits" limits: Kept<RawBudget>,
+    }
+}
+
+object! {
+    /// The most that the product's tests may need: at least one of both.
+    RawBudget {
+        /// The most memory that any one test may have at once, such as `2g`.
+        "memory" memory: Option<Value<ByteSize>>,
+        /// How long all tests together may take, such as `10m`.
+        "time" time: Option<Value<Duration>>,
     }
 }
 

@@ -9,6 +9,7 @@ pub(crate) mod config;
 pub(crate) mod files;
 pub(crate) mod fragment;
 pub(crate) mod manifest;
+pub(crate) mod matrix;
 pub(crate) mod mounts;
 pub(crate) mod packages;
 pub(crate) mod run;

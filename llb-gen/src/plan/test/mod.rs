@@ -1,5 +1,6 @@
 //! Tests of a product on one platform: which run, in which order, and what the helper is told of each.
 
+mod needs;
 mod server;
 pub(crate) mod spec;
 
@@ -8,13 +9,14 @@ use super::run::{network, script_text};
 use super::step::{Files, PlannedCopy};
 use crate::diagnostic::{Diagnostic, Diagnostics, Sink};
 use crate::image::ImageConfig;
-use crate::llb::{Cap, Network, Timestamp};
+use crate::llb::{Network, Timestamp};
 use crate::model::step::Command;
 use crate::model::test::{FileTest, GpuTest, PackagesTest, RunTest, Test, TestAction};
 use crate::model::{FileMode, Given, Level, Scope};
 use crate::request::{DEFAULT_EPOCH, Request};
 use crate::target::Target;
 use crate::text::Place;
+pub(crate) use needs::{NeedsSpec, PlannedNeeds};
 use spec::{ActionSpec, FileSpec, GpuSpec, MatchSpec, PackagesSpec, RunSpec, TestSpec};
 
 /// Where scripts of fragments are mounted for tests.
@@ -83,6 +85,8 @@ pub(crate) struct PlannedTest {
     pub(crate) devices: Vec<String>,
     /// The file of the fragment that it runs, as a copy into the folder that becomes [`SCRIPTS`].
     pub(crate) script: Option<PlannedCopy>,
+    /// What is made of the root for it.
+    pub(crate) needs: PlannedNeeds,
     pub(crate) spec: TestSpec,
 }
 
@@ -154,17 +158,21 @@ impl Planner<'_> {
     fn document(&self, document: &Document<'_>, tests: &[Test], planned: &mut PlannedTests, sink: &mut Sink) {
         for test in tests.iter().filter(|test| test.when.holds(document.args)) {
             let Some(test) = super::kept(self.test(document, test), sink) else { continue };
-            match self.missing(&test.devices) {
+            test.needs.steps.iter().for_each(|step| super::engine::judge(step, self.request, sink));
+            match self.foreign(&test.devices) {
                 None => planned.running.push(test),
                 Some(reason) => planned.skipped.push(SkippedTest { test: test.identity, reason }),
             }
         }
     }
 
+    /// The image's environment.
+    fn environment(&self) -> Vec<(String, String)> {
+        self.image.environment().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+    }
+
     fn test(&self, document: &Document<'_>, test: &Test) -> Result<PlannedTest, Diagnostics> {
-        let environment: Vec<(String, String)> =
-            self.image.environment().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-        let level = Level::over(document.args, &[], &environment, &test.env)?;
+        let level = Level::over(document.args, &[], &self.environment(), &test.env)?;
         let own_workdir = test.workdir.given(&level.scope)?;
         let own_workdir = own_workdir.map(|path| path.absolute(self.image.workdir()));
         let workdir = own_workdir.clone().unwrap_or_else(|| self.image.workdir().to_owned());
@@ -172,6 +180,7 @@ impl Planner<'_> {
         let scope = &stand.level.scope;
         let name = format!("{}/{}", document.owner.as_str(), test.name.value());
         let (action, script) = self.action(test, &stand)?;
+        let needs = test.needs.as_ref();
         let spec = TestSpec {
             name: name.clone(),
             timeout_ms: test.timeout.given(scope)?.map_or(TIMEOUT, milliseconds),
@@ -179,6 +188,7 @@ impl Planner<'_> {
             user: test.user.given(scope)?.map(|user| user.to_string()),
             cwd: own_workdir,
             env: stand.level.set.iter().cloned().collect(),
+            services: needs.map(|needs| self.services(needs, &stand)).transpose()?.unwrap_or_default(),
             action,
         };
         let identity = TestIdentity {
@@ -193,6 +203,7 @@ impl Planner<'_> {
             isolated: test.isolated,
             devices: devices(test, scope)?,
             script,
+            needs: needs.map(|needs| self.needs(needs, &stand)).transpose()?.unwrap_or_default(),
             spec,
         })
     }
@@ -299,18 +310,12 @@ impl Planner<'_> {
         })
     }
 
-    /// Why devices cannot be given; nothing where they can.
-    fn missing(&self, devices: &[String]) -> Option<String> {
-        if devices.is_empty() {
-            return None;
-        }
-        if !self.request.can(Cap::EXEC_CDI) {
-            return Some(
-                "this engine cannot give devices to processes (BuildKit 0.20 and later can)".to_owned(),
-            );
-        }
-        let missing = devices.iter().find(|device| !self.request.has_device(device))?;
-        Some(format!("no device `{missing}` is known to be here"))
+    /// Why devices are of no use, whichever there are; nothing where they may be. With a device comes the machine's own
+    /// driver, which an emulated program cannot load.
+    fn foreign(&self, devices: &[String]) -> Option<String> {
+        let (own, wanted) = (&self.request.build_platform, &self.request.platform);
+        let foreign = !devices.is_empty() && own.arch() != wanted.arch();
+        foreign.then(|| format!("the machine's driver is one for {own}, and this is {wanted}"))
     }
 }
 
@@ -343,6 +348,6 @@ fn devices(test: &Test, scope: &Scope) -> Result<Vec<String>, Diagnostic> {
 }
 
 /// Whole milliseconds, at least one.
-fn milliseconds(time: crate::model::Duration) -> u64 {
+pub(super) fn milliseconds(time: crate::model::Duration) -> u64 {
     time.nanoseconds().div_ceil(1_000_000).max(1)
 }

@@ -4,7 +4,7 @@ use super::spec::{ExchangeSpec, MatchSpec, ReadySpec, ServerSpec};
 use super::{Planner, Stand, milliseconds};
 use crate::diagnostic::{Diagnostic, Diagnostics, listed};
 use crate::model::test::{Exchange, HttpTest, Ready, RequestBody};
-use crate::model::{CommandLine, Given, Scope};
+use crate::model::{CommandLine, Given, PerPlatform, Scope};
 
 /// How often a server is asked whether it is ready, and the milliseconds between two questions.
 const ATTEMPTS: (u32, u64) = (30, 1000);
@@ -26,19 +26,26 @@ impl Planner<'_> {
 
     /// What is started: the test's own command, or what a container of the image would run.
     fn server_command(&self, http: &HttpTest, scope: &Scope) -> Result<Vec<String>, Diagnostics> {
-        let argv = match http.command.as_ref().map(|command| command.get(scope)).transpose()? {
-            None => self.image.command(),
-            Some(CommandLine::Shell(text)) => self.shell.iter().cloned().chain([text.get(scope)?]).collect(),
-            Some(CommandLine::Exec(words)) => {
-                words.iter().map(|word| word.get(scope)).collect::<Result<Vec<_>, Diagnostic>>()?
-            }
-        };
+        let own = http.command.as_ref().map(|command| self.command_line(command, scope)).transpose()?;
+        let argv = own.unwrap_or_else(|| self.image.command());
         if argv.is_empty() {
             let message = "nothing is started: the image has neither entrypoint nor command";
             let fault = Diagnostic::error("server-without-command", &http.place, message);
             return Err(fault.expecting("a `command`").into());
         }
         Ok(argv)
+    }
+
+    /// A command in either form.
+    pub(super) fn command_line(
+        &self,
+        command: &PerPlatform<CommandLine>,
+        scope: &Scope,
+    ) -> Result<Vec<String>, Diagnostic> {
+        match command.get(scope)? {
+            CommandLine::Shell(text) => Ok(self.shell.iter().cloned().chain([text.get(scope)?]).collect()),
+            CommandLine::Exec(words) => words.iter().map(|word| word.get(scope)).collect(),
+        }
     }
 
     /// The port, where the image leaves no choice.
@@ -58,7 +65,7 @@ impl Planner<'_> {
     }
 }
 
-fn ready(ready: &Ready, scope: &Scope) -> Result<ReadySpec, Diagnostic> {
+pub(super) fn ready(ready: &Ready, scope: &Scope) -> Result<ReadySpec, Diagnostic> {
     let (attempts, interval) = ATTEMPTS;
     Ok(ReadySpec {
         path: ready.path.given(scope)?.map_or_else(|| "/".to_owned(), |path| path.to_string()),

@@ -21,8 +21,19 @@ pub(crate) struct TestSpec {
     pub(crate) cwd: Option<String>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) env: BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) services: Vec<ServiceSpec>,
     #[serde(flatten)]
     pub(crate) action: ActionSpec,
+}
+
+/// A server that runs beside it.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct ServiceSpec {
+    pub(crate) name: String,
+    pub(crate) argv: Vec<String>,
+    pub(crate) port: u16,
+    pub(crate) ready: ReadySpec,
 }
 
 /// What it does, under the action's name.

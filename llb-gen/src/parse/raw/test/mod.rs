@@ -3,6 +3,7 @@
 mod assertion;
 mod files;
 mod http;
+mod needs;
 mod packages;
 
 use jsonc_parser::ast::Value as Json;
@@ -10,6 +11,7 @@ use jsonc_parser::ast::Value as Json;
 pub(crate) use assertion::{RawMatch, RawMatches, RawPointed, pointed};
 pub(crate) use files::RawFileTest;
 pub(crate) use http::{RawExchange, RawExpectation, RawHttp, RawReady, RawRequest, Status};
+pub(crate) use needs::{RawNeededFile, RawNeeds, RawService};
 pub(crate) use packages::RawPackages;
 
 use super::RawEnv;
@@ -38,6 +40,7 @@ pub(crate) struct RawTest {
     pub(crate) user: Option<Value<Owner>>,
     pub(crate) workdir: Option<Value<ImagePath>>,
     pub(crate) env: Option<RawEnv>,
+    pub(crate) needs: Option<RawNeeds>,
     pub(crate) isolated: Option<bool>,
     pub(crate) place: Place,
 }
@@ -80,6 +83,8 @@ macro_rules! tests {
                 "workdir" workdir: Option<Value<ImagePath>>,
                 /// Environment of this test alone, over the image's.
                 "env" env: Option<RawEnv>,
+                /// What it needs beside the image: files, packages and services that are there for the test alone.
+                "needs" needs: Option<RawNeeds>,
                 /// Whether it runs on a root that no other test has touched, instead of sharing one with its neighbours.
                 "isolated" isolated: Option<bool>,
             }
@@ -99,6 +104,7 @@ macro_rules! tests {
                         user: raw.user,
                         workdir: raw.workdir,
                         env: raw.env,
+                        needs: raw.needs,
                         isolated: raw.isolated,
                         place: raw.place,
                     }),)+

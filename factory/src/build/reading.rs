@@ -1,0 +1,86 @@
+//! Reading what buildx and the engine have written down of a build.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use super::fates;
+use super::inputs::PlatformInputs;
+use super::log::BuildLog;
+use super::summary::{ImageSummary, Metadata, Summary, image_manifests};
+use crate::engine::EngineHandle;
+use crate::exit::Result;
+use crate::layers::{Document, Layer, with_history};
+use crate::process::capture;
+
+/// How long reading the engine's record of a build may take.
+pub(super) const RECORD_LIMIT: Duration = Duration::from_secs(30);
+
+/// What buildx has written into its metadata file; nothing where there is none.
+pub(super) fn metadata(file: &Path) -> Metadata {
+    Metadata::parse(&fs::read_to_string(file).unwrap_or_default())
+}
+
+/// Reads what the engine has written down of a build, and keeps the inputs for the next one. `ran` is the record of the build
+/// that ran the steps, where that was another one; `platform` is what a record means that names none.
+pub(super) fn summary(
+    handle: &EngineHandle,
+    metadata: Metadata,
+    ran: Option<&str>,
+    platform: &str,
+    inputs: Vec<PlatformInputs>,
+) -> Result<Summary> {
+    let mut summary = Summary {
+        names: metadata.names,
+        digest: metadata.digest,
+        is_image: metadata.is_image,
+        ..Summary::default()
+    };
+    let log = match ran.or(metadata.record.as_deref()) {
+        Some(record) => BuildLog::parse(&history(handle, &["logs", "--progress", "rawjson", record])?),
+        None => BuildLog::default(),
+    };
+    explain(&mut summary, inputs, &log);
+    summary.steps = log.steps();
+    let Some(record) = metadata.record else { return Ok(summary) };
+    let images = image_manifests(&history(handle, &["inspect", "--format", "json", &record])?);
+    for (named, digest) in images {
+        let layers = layers(handle, &record, &digest)?;
+        let platform = if named.is_empty() { platform.to_owned() } else { named };
+        summary.images.push(ImageSummary { platform, digest, layers });
+    }
+    Ok(summary)
+}
+
+/// Says what became of each fragment, and keeps its inputs.
+fn explain(summary: &mut Summary, inputs: Vec<PlatformInputs>, log: &BuildLog) {
+    let several = inputs.len() > 1;
+    for mut platform in inputs {
+        platform.learn(log, several);
+        if !log.is_empty() {
+            summary.fragments.extend(fates::outcomes(&platform, log, several));
+        }
+        if let Err(error) = platform.keep() {
+            let file = platform.file.display();
+            let lost = "the next build cannot say why something runs again";
+            summary.notes.push(format!("{file} cannot be written, so that {lost}: {error}"));
+        }
+    }
+}
+
+/// The layers of an image, with what made them: the record keeps the image's config beside its manifest.
+fn layers(handle: &EngineHandle, record: &str, manifest: &str) -> Result<Vec<Layer>> {
+    let document = Document::parse(&history(handle, &["inspect", "attachment", record, manifest])?);
+    let Ok(Document::Manifest { config, layers }) = document else { return Ok(Vec::new()) };
+    Ok(with_history(layers, &history(handle, &["inspect", "attachment", record, &config])?))
+}
+
+/// What `docker buildx history …` prints. Nothing when it fails: an engine without records, or one that an older buildx
+/// cannot read, only makes the summary shorter.
+fn history(handle: &EngineHandle, args: &[&str]) -> Result<String> {
+    let mut command = handle.buildx();
+    command.arg("history").args(args);
+    let out = capture(command, RECORD_LIMIT)?;
+    // Logs are written to standard error, everything else to standard output.
+    Ok(if out.ok { out.stdout + &out.stderr } else { String::new() })
+}
