@@ -223,6 +223,7 @@ impl Named {
                 hint: self.hint(options, name, directory),
                 exclude: self.ignore.clone(),
                 title: format!("[context {name}] load from client"),
+                also: BTreeSet::new(),
             },
         }
     }

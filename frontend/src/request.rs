@@ -1,5 +1,7 @@
 //! One platform's request to the planner, from the options and from where the files are.
 
+use std::collections::BTreeSet;
+
 use llb_gen::llb::State;
 use llb_gen::model::Platform;
 use llb_gen::ordered::ordered;
@@ -59,8 +61,9 @@ impl Common<'_> {
     fn context(&self) -> Tree {
         let tree = self.tree(&self.opening.context, "files", "[internal] load build context");
         match tree {
-            Tree::Local { name, session, hint, title, .. } => {
-                Tree::Local { name, session, hint, title, exclude: self.opening.ignore.clone() }
+            Tree::Local { name, session, hint, title, also, .. } => {
+                let exclude = self.opening.ignore.clone();
+                Tree::Local { name, session, hint, title, exclude, also }
             }
             made => made,
         }
@@ -80,6 +83,7 @@ impl Common<'_> {
                 hint: hint(self.options, name, purpose),
                 exclude: Vec::new(),
                 title: title.to_owned(),
+                also: BTreeSet::new(),
             },
         }
     }

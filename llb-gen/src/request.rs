@@ -125,6 +125,9 @@ pub enum Tree {
         exclude: Vec<String>,
         /// Name of the transfer in the progress.
         title: String,
+        /// Paths to send besides those that steps name: builds of one conversation that take different files of a folder then
+        /// share one transfer, and with it the vertices of what they have in common.
+        also: BTreeSet<String>,
     },
     /// A filesystem that is there already: a repository, an archive, another target.
     State(State),

@@ -18,8 +18,9 @@ use std::path::{Path, PathBuf};
 
 use factory_tests::{BuildOptions, Lab, Project};
 use llb_gen::check::FileState;
+use llb_gen::matrix::Plan;
 use llb_gen::model::{Fragment, Manifest, Product, Template};
-use llb_gen::parse::{RawFragment, RawManifest, RawTemplate};
+use llb_gen::parse::{RawFragment, RawManifest, RawPlan, RawTemplate};
 use llb_gen::text::SourceFile;
 use serde_json::{Value, json};
 
@@ -49,6 +50,7 @@ enum Kind {
     Fragment,
     Manifest,
     Template,
+    Plan,
     Step,
     /// Something of another format, such as a file of the step wrapper.
     Other,
@@ -59,6 +61,7 @@ impl Example {
         let has = |member: &str| self.json.get(member).is_some();
         match () {
             () if has("slots") => Kind::Template,
+            () if has("matrix") => Kind::Plan,
             () if has("base") && has("id") => Kind::Manifest,
             () if has("name") && has("version") => Kind::Fragment,
             () if !has("version") && ACTIONS.into_iter().any(has) => Kind::Step,
@@ -74,6 +77,7 @@ impl Example {
     fn path(&self) -> String {
         match self.kind() {
             Kind::Manifest => format!("manifests/{}.json", self.word("id")),
+            Kind::Plan => format!("manifests/plans/{}.json", self.word("id")),
             Kind::Template => {
                 format!("manifests/templates/{}/{}.json", self.word("id"), self.word("version"))
             }
@@ -175,6 +179,7 @@ fn faults(example: &Example) -> String {
     let said = match example.kind() {
         Kind::Fragment => return product_faults(example),
         Kind::Manifest => RawManifest::parse(&file).and_then(Manifest::check).map(|(_, warnings)| warnings),
+        Kind::Plan => RawPlan::parse(&file).and_then(Plan::check).map(|(_, warnings)| warnings),
         Kind::Template => RawTemplate::parse(&file).and_then(Template::check).map(|(_, warnings)| warnings),
         Kind::Step => {
             let text = json!({"name": "a", "version": "1.0.0", "steps": [example.json]}).to_string();

@@ -44,10 +44,20 @@ fn findings(test: &JudgedTest, output: &[String]) -> String {
         let status = exchange.status.map_or_else(|| "no reply".to_owned(), |status| status.to_string());
         let _ = writeln!(text, "  {} -> {status} ({} ms)", exchange.request, exchange.wall_ms);
     }
+    let missing = left_out(test, output);
+    if missing > 0 {
+        let _ = writeln!(text, "  [… {missing} bytes are left out; the report of the build has all …]");
+    }
     for line in output {
         let _ = writeln!(text, "  | {line}");
     }
     text
+}
+
+/// How many bytes a test has printed that these lines do not have.
+fn left_out(test: &JudgedTest, output: &[String]) -> u64 {
+    let shown: u64 = output.iter().map(|line| line.len() as u64 + 1).sum();
+    (test.stdout.bytes + test.stderr.bytes).saturating_sub(shown)
 }
 
 /// A verdict in records' words.
@@ -97,11 +107,12 @@ mod tests {
         failing.assertions.push(Assertion { what: "exit code is 0".into(), pass: false });
         failing.exchanges.push(Exchange { request: "GET /".into(), status: None, wall_ms: 3 });
         failing.stdout.tail = "said\n".into();
+        failing.stdout.bytes = 1005;
         let mut judged = all(vec![failing, judged("core/b", Verdict::Pass)]);
         let test = judged.groups[0].tests[1].identity.clone();
         judged.skipped.push(SkippedTest { test, reason: "no device".into() });
         let expected = "# Build ID: app-1\n== test core/a: fail (1500 ms)\nno\n  NOT exit code is 0\n  GET / -> no reply (3 ms)\n  \
-                        | said\n== test core/b: pass (1500 ms)\n== test core/b: skipped\nno device\n";
+                        [… 1000 bytes are left out; the report of the build has all …]\n  | said\n== test core/b: pass (1500 ms)\n== test core/b: skipped\nno device\n";
         assert_eq!(log("app-1", &judged), expected);
     }
 

@@ -10,6 +10,7 @@ use llb_gen::request::Request;
 use llb_gen::text::SourceFile;
 
 use super::row::Row;
+use super::transfers::Transfers;
 use crate::catalogue::{self, Catalogue};
 use crate::failure::Failure;
 use crate::files::{self, Content};
@@ -164,20 +165,39 @@ impl<G: Gateway> LoadedPlan<'_, G> {
         let contexts = self.contexts(gateway, options, &tried).await?;
         let requests = self.requests(options, &contexts, own_image, &tried);
         self.look_up(&tried, &requests, &contexts).await?;
+        let rows = self.planned(options, &tried, &requests, &contexts).await?;
+        let transfers = Transfers::of(&rows);
+        if transfers.are_shared(&rows) {
+            return Ok(rows);
+        }
+        drop(rows);
+        let requests: Vec<Request> = requests.into_iter().map(|request| transfers.widened(request)).collect();
+        self.planned(options, &tried, &requests, &contexts).await
+    }
+
+    /// The rows of these requests.
+    async fn planned(
+        &mut self,
+        options: &Options,
+        tried: &[(usize, Platform)],
+        requests: &[Request],
+        contexts: &NamedContexts,
+    ) -> Result<Vec<Row>, Failure> {
         let mut rows = Vec::with_capacity(tried.len());
         let mut faults: Vec<Diagnostic> = Vec::new();
-        for ((at, platform), request) in tried.into_iter().zip(&requests) {
-            let product = &self.products[at];
+        for ((at, platform), request) in tried.iter().zip(requests) {
+            let product = &self.products[*at];
             let one = std::slice::from_ref(request);
-            let combination = self.plan.combinations()[at].clone();
-            match planning::plan(options, &mut self.images, product, one, &contexts).await {
+            let combination = self.plan.combinations()[*at].clone();
+            match planning::plan(options, &mut self.images, product, one, contexts).await {
                 Ok(mut planned) => {
                     self.warnings.append(&mut planned.warnings);
-                    rows.extend(
-                        planned.platforms.pop().map(|one| Row::planned_as(combination, platform, one)),
-                    );
+                    let planned = planned.platforms.pop();
+                    rows.extend(planned.map(|one| Row::planned_as(combination, platform.clone(), one)));
                 }
-                Err(Failure::BuildKit(status)) => rows.push(Row::unresolved(combination, platform, status)),
+                Err(Failure::BuildKit(status)) => {
+                    rows.push(Row::unresolved(combination, platform.clone(), status));
+                }
                 Err(Failure::Diagnostics(more)) => faults.extend(more),
                 Err(other) => return Err(other),
             }

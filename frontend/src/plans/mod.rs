@@ -8,6 +8,7 @@ mod load;
 mod naming;
 mod outcome;
 mod row;
+mod transfers;
 
 use futures_util::future::join;
 use futures_util::stream::{StreamExt as _, iter};

@@ -10,8 +10,8 @@ use crate::options::Options;
 use crate::report::tree::{File, document, error_path, log_path, tree};
 use crate::report::{self, Reported};
 
-/// The largest definition of a report, in bytes. A message may have 16 MiB.
-const LARGEST: usize = 12 << 20;
+/// The largest definition of a report with whole outputs, in bytes. BuildKit 0.13 takes messages of 4 MiB, later ones of 16.
+const LARGEST: usize = 3 << 20;
 /// Rows that are named one by one in an error.
 const MOST_NAMED: usize = 50;
 

@@ -18,7 +18,7 @@ use crate::status::Status;
 /// The longest log of one row, in bytes.
 const LONGEST_LOG: u64 = 256 << 10;
 /// The logs of all rows together, in bytes: they travel in one message.
-const ALL_LOGS: u64 = 4 << 20;
+const ALL_LOGS: u64 = 2 << 20;
 
 /// A combination on a platform.
 #[derive(Debug)]

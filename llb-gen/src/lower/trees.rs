@@ -50,13 +50,14 @@ impl Trees {
         }
         let state = match &plan.request.catalogue {
             Tree::State(state) => state.clone(),
-            Tree::Local { name, session, hint, exclude, title } => {
+            Tree::Local { name, session, hint, exclude, title, .. } => {
                 let tree = Tree::Local {
                     name: name.clone(),
                     session: session.clone(),
                     hint: scripts_hint(hint),
                     exclude: exclude.clone(),
                     title: format!("{title} for tests"),
+                    also: BTreeSet::new(),
                 };
                 state(&tree, &paths)
             }
@@ -87,10 +88,11 @@ pub fn scripts_hint(hint: &str) -> String {
 fn state(tree: &Tree, paths: &BTreeSet<String>) -> State {
     match tree {
         Tree::State(state) => state.clone(),
-        Tree::Local { name, session, hint, exclude, title } => {
-            let follow: Vec<&str> = paths.iter().map(|path| path.trim_start_matches('/')).collect();
+        Tree::Local { name, session, hint, exclude, title, also } => {
+            let follow: BTreeSet<&str> =
+                ordered(paths.iter().chain(also).map(|path| path.trim_start_matches('/')));
             let whole = follow.iter().any(|path| path.is_empty());
-            let follow = if whole { Vec::new() } else { follow };
+            let follow: Vec<&str> = if whole { Vec::new() } else { follow.into_iter().collect() };
             Local::new(name, session)
                 .shared_key_hint(hint)
                 .follow_paths(follow)

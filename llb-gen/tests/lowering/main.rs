@@ -101,6 +101,7 @@ fn local(hint: &str) -> Tree {
         hint: hint.into(),
         exclude: Vec::new(),
         title: format!("[internal] {hint}"),
+        also: std::collections::BTreeSet::new(),
     }
 }
 

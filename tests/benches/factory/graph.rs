@@ -146,6 +146,7 @@ fn local(hint: &str) -> Tree {
         hint: hint.to_owned(),
         exclude: Vec::new(),
         title: format!("[internal] {hint}"),
+        also: std::collections::BTreeSet::new(),
     }
 }
 
