@@ -11,6 +11,7 @@ use factory::frontend_image::{self, DEV_IMAGE, Platform};
 use factory::progress::for_terminal;
 use factory::site_ca;
 
+use crate::other_engine::server_version;
 use crate::process::run;
 
 /// Builds that run at the same time. More would only wait for one another on a small machine.
@@ -83,6 +84,12 @@ impl Lab {
     #[must_use]
     pub fn registry(&self) -> Option<&str> {
         self.handle.registry.as_deref()
+    }
+
+    /// The version of the engine's daemon.
+    #[must_use]
+    pub fn version(&self) -> String {
+        server_version(self.docker())
     }
 
     /// The checkout that is tested.

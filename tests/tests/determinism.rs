@@ -4,13 +4,9 @@
 
 mod site;
 
-use std::process::Command;
-
-use factory::engine::{Engine, EngineHandle, EngineSpec, Suite};
-use factory::frontend_image::{self, Platform};
-use factory::progress::Silent;
+use factory::engine::Suite;
 use factory_tests::oci::{OciImage, OciLayout};
-use factory_tests::{BuildOptions, Lab, Project, run};
+use factory_tests::{BuildOptions, Lab, OtherEngine, Project, run};
 use serde_json::{Value, json};
 
 /// What of layers is compared: engines of different versions may compress the same bytes differently.
@@ -77,45 +73,25 @@ fn steps_that_run_again_make_the_same_layers() {
 }
 
 /// Builds on an engine that is not the lab's.
-fn build_on(handle: &EngineHandle, project: &Project) -> OciImage {
+fn build_on(engine: &OtherEngine, project: &Project) -> OciImage {
     let folder = tempfile::tempdir().unwrap();
     let archive = folder.path().join("image.tar");
-    let mut command: Command = handle.buildx();
+    let mut command = engine.buildx();
     command.args(["build", "--provenance=false", "--file", "manifests/product.json", "--no-cache"]);
     command.arg("--output").arg(format!("type=oci,dest={}", archive.display()));
-    if let Some(secret) = Lab::get().site_ca_secret() {
-        command.args(["--secret", &secret]);
-    }
+    command.args(Lab::get().site_ca_words());
     let finished = run(command.arg(".").current_dir(project.path("")));
     let _ = finished.expect("the build on the other engine");
     OciLayout::open(&archive).only_image()
-}
-
-fn version(mut docker: Command) -> String {
-    let finished = run(docker.args(["version", "--format", "{{.Server.Version}}"]));
-    finished.expect("docker version").to_owned()
-}
-
-/// Another engine, gone at the end.
-struct Other(EngineSpec);
-
-impl Drop for Other {
-    fn drop(&mut self) {
-        let _ = Engine::down(&self.0, true, &mut Silent); // what stays is found by the next `engine down`
-    }
 }
 
 #[test]
 fn another_engine_with_nothing_in_its_cache_makes_the_same_layers() {
     let lab = Lab::get();
     let project = project();
-    let secret = lab.site_ca_secret();
-    let words: Vec<&str> = secret.iter().flat_map(|secret| ["--secret", secret.as_str()]).collect();
-    let here = project.build(&BuildOptions::oci().words(&words).words(&["--no-cache"])).succeeded();
-    let spec = EngineSpec::named("tests-other".parse().unwrap(), Suite::Forky);
-    let other = Other(spec);
-    let handle = Engine::ensure(&other.0, &mut Silent).unwrap();
-    frontend_image::ensure(&handle, lab.workspace(), Platform::host(), &mut Silent).unwrap();
-    let bytes = if version(lab.docker()) == version(handle.docker()) { Bytes::Stored } else { Bytes::Plain };
-    assert_same_layers(&here.image(), &build_on(&handle, &project), bytes);
+    let options = BuildOptions { words: lab.site_ca_words(), ..BuildOptions::oci() };
+    let here = project.build(&options.words(&["--no-cache"])).succeeded();
+    let other = OtherEngine::up("tests-other", Suite::Forky);
+    let bytes = if lab.version() == other.version() { Bytes::Stored } else { Bytes::Plain };
+    assert_same_layers(&here.image(), &build_on(&other, &project), bytes);
 }

@@ -4,6 +4,7 @@
 //! cargo bench -p factory-tests              everything
 //! cargo bench -p factory-tests -- graph     only what needs no engine
 //! cargo bench -p factory-tests -- composition    a product of fragments side by side against its Dockerfile
+//! cargo bench -p factory-tests -- plans          a plan of eight combinations against eight builds
 //! ```
 //!
 //! Builds are interleaved, so that load from elsewhere hits all variants alike. Smallest times are the ones to compare
@@ -15,6 +16,7 @@
 mod composition;
 mod graph;
 mod noop;
+mod plans;
 mod table;
 
 fn main() {
@@ -28,5 +30,8 @@ fn main() {
     }
     if wanted("composition") {
         println!("{}", composition::measure());
+    }
+    if wanted("plans") {
+        println!("{}", plans::measure());
     }
 }

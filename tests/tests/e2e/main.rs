@@ -9,7 +9,6 @@ mod cli;
 mod control_api;
 mod failures;
 mod frontend_image;
-mod gate;
 mod llm_serve;
 mod products;
 mod syntax_routes;

@@ -1,0 +1,68 @@
+//! Engines beside the lab's.
+
+use std::process::Command;
+
+use factory::engine::{Engine, EngineHandle, EngineSpec, Suite};
+use factory::frontend_image::{self, Platform};
+use factory::progress::Silent;
+
+use crate::{Lab, run};
+
+/// An engine that has the frontend image and nothing in its cache. It goes, with all that it has, when this is dropped.
+#[derive(Debug)]
+pub struct OtherEngine {
+    handle: EngineHandle,
+    /// The last to be dropped: it ends the engine.
+    _running: Running,
+}
+
+#[derive(Debug)]
+struct Running(EngineSpec);
+
+impl OtherEngine {
+    /// Brings one up, from the packages of this Debian suite. `name` is no other test's.
+    #[must_use]
+    pub fn up(name: &str, suite: Suite) -> Self {
+        let running = Running(EngineSpec::named(name.parse().unwrap(), suite));
+        let handle = Engine::ensure(&running.0, &mut Silent).unwrap();
+        let workspace = Lab::get().workspace();
+        frontend_image::ensure(&handle, workspace, Platform::host(), &mut Silent).unwrap();
+        Self { handle, _running: running }
+    }
+
+    /// A docker command for it.
+    #[must_use]
+    pub fn docker(&self) -> Command {
+        self.handle.docker()
+    }
+
+    /// A `docker buildx` command for it.
+    #[must_use]
+    pub fn buildx(&self) -> Command {
+        self.handle.buildx()
+    }
+
+    /// The version of its daemon.
+    #[must_use]
+    pub fn version(&self) -> String {
+        server_version(self.docker())
+    }
+
+    /// The registry that it and its clients reach under this name, where there is one.
+    #[must_use]
+    pub fn registry(&self) -> Option<&str> {
+        self.handle.registry.as_deref()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = Engine::down(&self.0, true, &mut Silent); // what stays is found by the next `engine down`
+    }
+}
+
+/// The version of the daemon that this docker command talks to.
+pub(crate) fn server_version(mut docker: Command) -> String {
+    let finished = run(docker.args(["version", "--format", "{{.Server.Version}}"]));
+    finished.expect("docker version").trim().to_owned()
+}
