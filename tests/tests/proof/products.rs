@@ -52,5 +52,5 @@ pub(crate) fn line_of(project: &Project, file: &str, text: &str) -> usize {
     let member = lines.iter().position(|line| line.contains(text));
     let member = member.unwrap_or_else(|| panic!("{text:?} is not in {file}:\n{content}"));
     let begins = |line: &&str| line.trim() == "{" && indent(line) < indent(lines[member]);
-    lines[..member].iter().rposition(|line| begins(line)).unwrap() + 1
+    lines[..member].iter().rposition(begins).unwrap() + 1
 }
