@@ -162,8 +162,14 @@ fn what_is_expected_to_fail_may() {
     assert_all_cached(&project);
 }
 
+/// Times of records are whole seconds: what ran just now must not look like what is about to run.
+fn next_second() {
+    std::thread::sleep(std::time::Duration::from_millis(1100));
+}
+
 /// Of a plan that was tried before nothing runs but what failed while it was built.
 fn assert_all_cached(project: &Project) {
+    next_second();
     let again = Tried::of(project, None);
     let made: Vec<&str> =
         again.outcome.progress.ran().into_iter().filter(|name| name.contains("make-")).collect();
@@ -215,8 +221,7 @@ fn a_change_runs_the_rows_that_have_it() {
     write_plan(&project, json!({"matrix": {"core": ["0.1.0", "0.2.0"], "light": ["0.1.0"]}}));
     let _ = Tried::of(&project, None);
     fragment(&project, "core", "0.2.0", makes("core", "0.2.0", &[], &unique()));
-    // Times of records are seconds: what ran just now must not look like what is about to run.
-    std::thread::sleep(std::time::Duration::from_millis(1100));
+    next_second();
     let _alone = Lab::get().alone();
     let tried = Tried::of(&project, None);
     let cached = tried.cached();

@@ -69,11 +69,10 @@ impl Tree {
             let has_error = self.files.contains_key(&format!("errors/error-{id}.json"));
             assert_eq!(failed, has_error, "an error record of {record:#}");
         }
+        // The last three are what `factory` has in a project beside reports.
+        let folders = ["records/", "errors/", "evidence/", "sbom/", "inputs/", "plans/", ".lock"];
         let known = |path: &&String| {
-            // The last one is of `factory build` alone.
-            ["records/", "errors/", "evidence/", "sbom/", "inputs/"]
-                .iter()
-                .any(|folder| path.starts_with(folder))
+            folders.iter().any(|folder| path.starts_with(folder))
                 || ["summary.json", "summary.md"].contains(&path.as_str())
         };
         let strange: Vec<&String> = self.files.keys().filter(|path| !known(path)).collect();
