@@ -94,11 +94,19 @@ impl Repository {
 }
 
 impl Pushed {
-    /// Reads the manifest and the configuration of an image from the registry.
+    /// Reads the manifest and the configuration of an image from the registry. What is attested of it stands beside it in an
+    /// index, of which it is the only image.
     #[must_use]
     pub fn read(reference: &str) -> Self {
         let raw = inspected(reference, &["--raw"]);
         let manifest: Value = serde_json::from_str(&raw).unwrap();
+        if let Some(entries) = manifest["manifests"].as_array() {
+            let attests = |entry: &&Value| entry["annotations"]["vnd.docker.reference.type"].is_string();
+            let images: Vec<&Value> = entries.iter().filter(|entry| !attests(entry)).collect();
+            let [image] = images[..] else { panic!("{reference} is not one image: {raw}") };
+            let repository = reference.split('@').next().unwrap_or(reference);
+            return Self::read(&format!("{repository}@{}", image["digest"].as_str().unwrap()));
+        }
         let config: Value =
             serde_json::from_str(&inspected(reference, &["--format", "{{json .Image}}"])).unwrap();
         let history = config["history"].as_array().map(Vec::as_slice).unwrap_or_default();
