@@ -10,6 +10,9 @@ use llb_gen::record::{ErrorKind, ErrorRecord, Record, TestEntry, Verdict};
 use super::summary::row;
 use crate::reports::{error_path, evidence_path, record_path};
 
+/// Lines of a failed step's output that the message has; the error record has more, the evidence all of them.
+const LINES_SHOWN: usize = 20;
+
 /// The report of a build, as it was merged into the project's.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Report {
@@ -40,7 +43,7 @@ impl Report {
     #[must_use]
     pub fn unbuildable(&self) -> Option<String> {
         if let Some(error) = self.errors.iter().find(|error| error.kind != ErrorKind::Test) {
-            return Some(first_line(&error.reason).to_owned());
+            return Some(format!("{}{}{}", first_line(&error.reason), place(error), tail(error)));
         }
         let broken = self.records.iter().find(|record| record.result.status == Verdict::Error)?;
         Some(first_line(broken.result.notes.as_deref().unwrap_or("its tests could not be run")).to_owned())
@@ -129,10 +132,20 @@ impl Report {
 }
 
 fn write_error(text: &mut String, error: &ErrorRecord, folder: &Path) {
-    let place = error.location.as_ref().map(|location| format!(" ({location})")).unwrap_or_default();
-    row(text, "reason", &format!("{}{place}", first_line(&error.reason)));
+    row(text, "reason", &format!("{}{}", first_line(&error.reason), place(error)));
     row(text, "error", &folder.join(error_path(&error.build_id)).to_string_lossy());
     write_evidence(text, &error.build_id, folder);
+}
+
+/// Where what has failed is written.
+fn place(error: &ErrorRecord) -> String {
+    error.location.as_ref().map(|location| format!(" ({location})")).unwrap_or_default()
+}
+
+/// The end of what was printed, in lines of its own.
+fn tail(error: &ErrorRecord) -> String {
+    let skipped = error.log_excerpt.len().saturating_sub(LINES_SHOWN);
+    error.log_excerpt[skipped..].iter().map(|line| format!("\n    | {line}")).collect()
 }
 
 fn write_evidence(text: &mut String, build_id: &str, folder: &Path) {
@@ -216,7 +229,8 @@ mod tests {
     #[test]
     fn a_failed_step_is_no_image() {
         let step = report(vec![record("a", Verdict::Fail)], vec![error("a", ErrorKind::Step)]);
-        assert_eq!(step.unbuildable().as_deref(), Some("core/python: exit code 1, expected 0"));
+        let said = "core/python: exit code 1, expected 0 (fragments/core/0.1.0/fragment.json:12)\n    | boom";
+        assert_eq!(step.unbuildable().as_deref(), Some(said));
         let test = report(vec![record("a", Verdict::Fail)], vec![error("a", ErrorKind::Test)]);
         assert_eq!(test.unbuildable(), None, "the gate says it");
         let broken = report(vec![record("a", Verdict::Error)], vec![]);
