@@ -13,6 +13,7 @@ use llb_gen::draft::OwnFile;
 use llb_gen::lower::scripts_hint;
 
 use crate::catalogue::Catalogue;
+use crate::failure::Failure;
 use crate::folder::{Folder, Source};
 use crate::gateway::{FileKind, FileStat, Gateway, Ref};
 use crate::options::Options;
@@ -44,11 +45,24 @@ pub struct Named<'p> {
     pub taken: Taken,
 }
 
-/// Looks at the own files of all platforms, each transfer once.
+/// Looks at the own files of all platforms. Their faults are an error.
 ///
 /// # Errors
-/// BuildKit's own.
-pub async fn check<G: Gateway>(
+/// The faults, or BuildKit's own.
+pub async fn sound<G: Gateway>(
+    gateway: &G,
+    options: &Options,
+    catalogue: &Catalogue,
+    platforms: &[Named<'_>],
+) -> Result<(), Failure> {
+    match check(gateway, options, catalogue, platforms).await? {
+        faults if faults.is_empty() => Ok(()),
+        faults => Err(Failure::Diagnostics(faults)),
+    }
+}
+
+/// The faults of the own files of all platforms, each transfer looked at once.
+async fn check<G: Gateway>(
     gateway: &G,
     options: &Options,
     catalogue: &Catalogue,

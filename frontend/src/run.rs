@@ -114,7 +114,7 @@ async fn finish<G: Gateway>(
 ) -> Result<(Vec<Option<Ref>>, Vec<Vec<Attestation>>), Failure> {
     let prover = Prover { gateway, options, catalogue: &loaded.catalogue, own: &loaded.own, helper };
     let named: Vec<Named<'_>> = planned.iter().flat_map(PlannedPlatform::named_files).collect();
-    let sound = sound(own_files::check(gateway, options, &loaded.catalogue, &named));
+    let sound = own_files::sound(gateway, options, &loaded.catalogue, &named);
     let products = async { Ok(solve(gateway, options, planned).await?) };
     let ((), (refs, proofs)) = before(sound, before(products, prover.prove(planned))).await?;
     let attestations = prover.release(planned, &proofs).await?;
@@ -147,14 +147,6 @@ fn requests<G>(
         own_image,
     };
     loaded.platforms.iter().map(|platform| common.request(platform)).collect()
-}
-
-/// Faults are an error.
-async fn sound(check: impl Future<Output = Result<Vec<Diagnostic>, Status>>) -> Result<(), Failure> {
-    match check.await? {
-        faults if faults.is_empty() => Ok(()),
-        faults => Err(Failure::Diagnostics(faults)),
-    }
 }
 
 /// Both, side by side. An error of `first` explains more than those of `second`, which it is often the cause of: these wait for

@@ -3,7 +3,6 @@
 use std::fmt::Write as _;
 
 use llb_gen::plan::SkippedTest;
-use llb_gen::record::Verdict;
 
 use super::{Judged, JudgedTest};
 
@@ -25,7 +24,7 @@ pub fn log(build_id: &str, judged: &Judged) -> String {
 /// The title of a test's block: `== test core/python: fail (12 ms)`, with the reason in the next line.
 pub fn title(test: &JudgedTest) -> String {
     let reason = test.reason.as_ref().map(|reason| format!("{reason}\n")).unwrap_or_default();
-    format!("== test {}: {} ({} ms)\n{reason}", test.identity.name, word(test.verdict), test.wall_ms)
+    format!("== test {}: {} ({} ms)\n{reason}", test.identity.name, test.verdict.as_str(), test.wall_ms)
 }
 
 /// The block of a test that the planner found could not run.
@@ -60,16 +59,6 @@ fn left_out(test: &JudgedTest, output: &[String]) -> u64 {
     (test.stdout.bytes + test.stderr.bytes).saturating_sub(shown)
 }
 
-/// A verdict in records' words.
-pub fn word(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Pass => "pass",
-        Verdict::Fail => "fail",
-        Verdict::Error => "error",
-        Verdict::Skipped => "skipped",
-    }
-}
-
 /// `text` if it takes at most `limit` bytes as JSON, else its beginning and its end with a note between them. `full` says
 /// where all of it is.
 pub fn cut(text: &str, limit: usize, full: &str) -> String {
@@ -97,6 +86,8 @@ fn ends(text: &str, keep: usize, full: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use llb_gen::record::Verdict;
+
     use super::super::fixture::{all, judged};
     use super::*;
     use crate::judging::{Assertion, Exchange};

@@ -45,10 +45,7 @@ impl Workshop<'_> {
         platforms: &[PlannedPlatform],
     ) -> Result<BuildResult, Failure> {
         let named: Vec<Named<'_>> = platforms.iter().flat_map(PlannedPlatform::named_files).collect();
-        let faults = own_files::check(gateway, self.options, self.catalogue, &named).await?;
-        if !faults.is_empty() {
-            return Err(Failure::Diagnostics(faults));
-        }
+        own_files::sound(gateway, self.options, self.catalogue, &named).await?;
         let reported = self.attempts(gateway, platforms).await?;
         let built = result(gateway, self.options, &reported, &[]).await?;
         Ok(self.attested(gateway, platforms, &reported, built).await?)

@@ -18,7 +18,7 @@ use llb_gen::lower::{Lowered, StepRun};
 use llb_gen::record::{ErrorRecord, Pointer, Record, Verdict};
 
 use crate::gateway::{BuildResult, Gateway, Ref, ResultRefs, SolveRequest};
-use crate::judging::{self, Judged, shown};
+use crate::judging::{self, Judged};
 use crate::options::Options;
 use crate::record::{RecordInputs, record};
 use crate::status::Status;
@@ -179,7 +179,7 @@ fn failed(step: FailedStep) -> Section {
 
 /// The last words of a log.
 fn ended(verdict: Verdict, reason: &str) -> Section {
-    Section { title: format!("{}: {reason}", shown::word(verdict)), outputs: Vec::new() }
+    Section { title: format!("{}: {reason}", verdict.as_str()), outputs: Vec::new() }
 }
 
 /// The result of a build that asks for a report: one filesystem with all of it, whichever platforms it is about. `more` are

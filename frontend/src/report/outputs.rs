@@ -11,7 +11,7 @@ use llb_gen::plan::SkippedTest;
 use super::log::{Output, Section, Source};
 use super::tree::{Raw, raw_path};
 use crate::gateway::{FileKind, FileStat, Gateway, Ref, SolveRequest};
-use crate::judging::{Judged, JudgedGroup, JudgedTest, shown};
+use crate::judging::{Judged, JudgedGroup, JudgedTest};
 use crate::options::{Options, StepLogs};
 use crate::status::Status;
 
@@ -180,7 +180,7 @@ fn streams_of<'f>(number: usize, files: impl Iterator<Item = &'f str>) -> Vec<&'
 fn title(test: &JudgedTest) -> String {
     let name = &test.identity.name;
     let reason = test.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
-    format!("test {name}: {} ({} ms){reason}", shown::word(test.verdict), test.wall_ms)
+    format!("test {name}: {} ({} ms){reason}", test.verdict.as_str(), test.wall_ms)
 }
 
 fn skipped_title(skipped: &SkippedTest) -> String {
