@@ -50,8 +50,8 @@ impl Lab {
         let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned();
         let _lock = process_lock();
         let mut progress = for_terminal();
-        let handle = Engine::ensure(&EngineSpec::from_environment(), progress.as_mut())
-            .map_err(|error| error.full_message())?;
+        let spec = EngineSpec::from_environment().map_err(|error| error.full_message())?;
+        let handle = Engine::ensure(&spec, progress.as_mut()).map_err(|error| error.full_message())?;
         frontend_image::ensure(&handle, &workspace, Platform::host(), progress.as_mut())
             .map_err(|error| error.full_message())?;
         let lab = Self { handle, workspace, turns: Mutex::default(), changed: Condvar::new() };

@@ -50,7 +50,7 @@ pub(crate) struct Layers {
     #[arg(long)]
     pub(crate) json: bool,
     /// Name of the engine of ours to ask
-    #[arg(long, default_value_t, value_name = "NAME")]
+    #[arg(long, env = EngineSpec::VARIABLE, default_value_t, value_name = "NAME")]
     pub(crate) engine: EngineName,
 }
 
@@ -75,7 +75,7 @@ pub(crate) struct Build {
     /// A manifest's id, or the path of its file
     pub(crate) manifest: String,
     /// Name of the engine of ours to build with
-    #[arg(long, default_value_t, value_name = "NAME")]
+    #[arg(long, env = EngineSpec::VARIABLE, default_value_t, value_name = "NAME")]
     pub(crate) engine: EngineName,
     /// Print the docker command that would run, and stop
     #[arg(long)]
@@ -159,7 +159,7 @@ pub(crate) struct Plan {
     /// A plan's id, or the path of its file
     pub(crate) plan: String,
     /// Name of the engine of ours to build with
-    #[arg(long, default_value_t, value_name = "NAME")]
+    #[arg(long, env = EngineSpec::VARIABLE, default_value_t, value_name = "NAME")]
     pub(crate) engine: EngineName,
     /// Expand the plan, say what would be tried, and stop
     #[arg(long)]
@@ -234,7 +234,7 @@ pub(crate) enum EngineAction {
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Which {
     /// Name of the engine; any other than `default` has a network of its own beside the first
-    #[arg(long, default_value_t)]
+    #[arg(long, env = EngineSpec::VARIABLE, default_value_t)]
     pub(crate) name: EngineName,
     /// Debian suite to make the engine of: forky (default) or trixie
     #[arg(long)]
@@ -246,12 +246,8 @@ pub(crate) struct Which {
 
 impl Which {
     pub(crate) fn spec(&self) -> EngineSpec {
-        EngineSpec {
-            name: self.name.clone(),
-            suite: self.suite,
-            managed_only: self.own || !self.name.is_default(),
-            ..EngineSpec::from_environment()
-        }
+        let named = EngineSpec::of(self.name.clone());
+        EngineSpec { suite: self.suite, managed_only: self.own || named.managed_only, ..named }
     }
 }
 

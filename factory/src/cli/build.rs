@@ -15,8 +15,7 @@ use crate::site_ca;
 pub(crate) fn run(arguments: Build) -> Result<()> {
     let here = std::env::current_dir().map_err(|e| Error::Usage(format!("the current folder: {e}")))?;
     let product = Product::find(&arguments.manifest, &here)?;
-    let name = arguments.engine.clone();
-    let spec = EngineSpec { managed_only: !name.is_default(), name, ..EngineSpec::from_environment() };
+    let spec = EngineSpec::of(arguments.engine.clone());
     let print = arguments.print;
     let request = request(arguments, &here)?;
     // Faults of the tags are found before anything starts.

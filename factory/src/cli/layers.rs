@@ -32,8 +32,7 @@ fn engine(arguments: &Layers) -> Result<Option<EngineHandle>> {
     if !needed {
         return Ok(None);
     }
-    let name = arguments.engine.clone();
-    let spec = EngineSpec { managed_only: !name.is_default(), name, ..EngineSpec::from_environment() };
+    let spec = EngineSpec::of(arguments.engine.clone());
     Engine::find(&spec)
 }
 

@@ -22,12 +22,12 @@ pub(crate) fn run(arguments: Plan) -> Result<()> {
         answer(&listed(&plan.listing(&native()?), arguments.format)?);
         return Ok(());
     }
-    let (format, name) = (arguments.format, arguments.engine.clone());
+    let format = arguments.format;
     if format == PlanFormat::Github {
         let why = "--format github is a matrix of what is still to be built: it goes with --dry-run";
         return Err(Error::Usage(why.to_owned()));
     }
-    let spec = EngineSpec { managed_only: !name.is_default(), name, ..EngineSpec::from_environment() };
+    let spec = EngineSpec::of(arguments.engine.clone());
     let print = arguments.print;
     let options = options(arguments);
     if print {

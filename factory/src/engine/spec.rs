@@ -134,15 +134,23 @@ pub struct EngineSpec {
 }
 
 impl EngineSpec {
-    /// The engine that people mean when they name none: one that is there, else a managed forky engine.
+    /// The variable that names the engine where no option does.
+    pub const VARIABLE: &'static str = "FACTORY_ENGINE";
+
+    /// The engine of this name: by the default name one that is there, else a managed forky engine; by any other a managed one
+    /// alone.
     #[must_use]
-    pub fn from_environment() -> Self {
-        Self {
-            name: EngineName::default(),
-            suite: None,
-            managed_only: false,
-            places: Places::from_environment(),
-        }
+    pub fn of(name: EngineName) -> Self {
+        Self { managed_only: !name.is_default(), name, suite: None, places: Places::from_environment() }
+    }
+
+    /// The engine that `FACTORY_ENGINE` names, else the one of the default name.
+    ///
+    /// # Errors
+    /// The variable holds no name of an engine.
+    pub fn from_environment() -> Result<Self> {
+        let named = std::env::var(Self::VARIABLE).ok().filter(|name| !name.is_empty());
+        Ok(Self::of(named.map(|name| name.parse()).transpose()?.unwrap_or_default()))
     }
 
     /// A managed engine of its own name and suite, with its own network namespace.
