@@ -12,5 +12,6 @@ pub mod plans;
 mod process;
 pub mod progress;
 pub mod project;
+pub mod registry;
 pub mod reports;
 pub mod site_ca;
