@@ -93,7 +93,7 @@ fn what_is_known_of_a_product_goes_to_the_registry_and_comes_back() {
         "verdict   pass -> pass (by other tests)",
         "test      + only/more pass",
         "fragment  ~ only",
-        "shared    1 layers",
+        "shared    2 layers",
     ] {
         assert!(diff.contains(line), "{line} in\n{diff}");
     }
