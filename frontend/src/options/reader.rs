@@ -1,8 +1,10 @@
 //! Takes options one by one, keeps what is wrong with them, and knows in the end which nobody took.
 
-use llb_gen::ordered::ordered;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+
+use llb_gen::diagnostic::nearest;
+use llb_gen::ordered::ordered;
 
 /// One option that cannot be followed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,21 +31,48 @@ impl fmt::Display for OptionError {
 #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
 pub struct OptionErrors(Vec<OptionError>);
 
+/// An option that has no effect here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unknown {
+    /// Its name.
+    pub option: String,
+    /// The known name that it was most likely meant to be.
+    pub near: Option<String>,
+}
+
+impl From<OptionError> for OptionErrors {
+    fn from(error: OptionError) -> Self {
+        Self(vec![error])
+    }
+}
+
 /// The options that are not read yet.
 #[derive(Debug)]
 pub(super) struct Reader {
     left: BTreeMap<String, String>,
     errors: Vec<OptionError>,
+    /// The names that were asked for: those that there are.
+    known: BTreeSet<String>,
 }
 
 impl Reader {
     pub(super) fn new(options: BTreeMap<String, String>) -> Self {
-        Self { left: options, errors: Vec::new() }
+        Self { left: options, errors: Vec::new(), known: BTreeSet::new() }
     }
 
     /// The option's text; `None` when it is absent.
     pub(super) fn text(&mut self, option: &str) -> Option<String> {
+        self.known.insert(option.to_owned());
         self.left.remove(option)
+    }
+
+    /// The text of an option whose name may be written in any case; that of `option` itself goes first.
+    pub(super) fn text_in_any_case(&mut self, option: &str) -> Option<String> {
+        let own = self.text(option);
+        let same = |name: &&String| name.eq_ignore_ascii_case(option);
+        let others: Vec<String> = self.left.keys().filter(same).cloned().collect();
+        let others: Vec<String> = others.iter().filter_map(|name| self.text(name)).collect();
+        own.or_else(|| others.into_iter().next())
     }
 
     /// The option's text; `None` when it is absent or empty, which clients send for "not set".
@@ -70,7 +99,7 @@ impl Reader {
 
     /// Takes an option whose meaning is not ours to act on.
     pub(super) fn ignore(&mut self, option: &str) {
-        self.left.remove(option);
+        self.text(option);
     }
 
     /// Refuses an option when it is set.
@@ -90,11 +119,18 @@ impl Reader {
         self.errors.push(OptionError::new(option, reason));
     }
 
-    /// `value` and the names of the options that nobody took.
-    pub(super) fn finish<T>(self, value: T) -> Result<(T, Vec<String>), OptionErrors> {
-        match self.errors.is_empty() {
-            true => Ok((value, self.left.into_keys().collect())),
-            false => Err(OptionErrors(self.errors)),
+    /// An option that nobody has asked for.
+    pub(super) fn unknown(&self, option: String) -> Unknown {
+        let near = nearest(&option, self.known.iter().map(String::as_str)).map(str::to_owned);
+        Unknown { option, near }
+    }
+
+    /// `value` and the options that nobody took.
+    pub(super) fn finish<T>(self, value: T) -> Result<(T, Vec<Unknown>), OptionErrors> {
+        if !self.errors.is_empty() {
+            return Err(OptionErrors(self.errors));
         }
+        let left = self.left.keys().map(|option| self.unknown(option.clone())).collect();
+        Ok((value, left))
     }
 }
