@@ -33,7 +33,9 @@ pub async fn resolve(gateway: &impl Gateway, options: &mut Options) -> Result<()
         }
     };
     let source = source.ok_or_else(|| {
-        refused(format!("`{name}` is neither a git repository nor a download, so it has no time; give seconds"))
+        refused(format!(
+            "`{name}` is neither a git repository nor a download, so it has no time; give seconds"
+        ))
     })?;
     let lookup = SourceLookup {
         source,
@@ -73,7 +75,9 @@ fn unknown(name: &str, options: &Options) -> Failure {
         None if names.is_empty() => "no context was given a name".to_owned(),
         None => format!("there are {}", listed(names)),
     };
-    refused(format!("`{name}` is neither a number of seconds since 1970, `context`, nor a named context; {help}"))
+    refused(format!(
+        "`{name}` is neither a number of seconds since 1970, `context`, nor a named context; {help}"
+    ))
 }
 
 fn refused(reason: String) -> Failure {
@@ -84,7 +88,8 @@ fn refused(reason: String) -> Failure {
 pub(crate) fn of_commit(object: &[u8]) -> Option<u64> {
     let text = String::from_utf8_lossy(object);
     // The headers end with the first empty line; the message may say anything.
-    let committer = text.lines().take_while(|line| !line.is_empty()).find_map(|line| line.strip_prefix("committer "))?;
+    let committer =
+        text.lines().take_while(|line| !line.is_empty()).find_map(|line| line.strip_prefix("committer "))?;
     let (_, seconds) = committer.rsplit_once(' ').and_then(|(before, _zone)| before.rsplit_once(' '))?;
     seconds.parse().ok()
 }
@@ -95,7 +100,8 @@ mod tests {
 
     #[test]
     fn a_commit_says_when_it_was_made() {
-        let object = b"tree 1\nauthor A <a@x> 1 +0000\ncommitter B C <b@x> 1700000000 +0200\n\ncommitter x 7 y\n";
+        let object =
+            b"tree 1\nauthor A <a@x> 1 +0000\ncommitter B C <b@x> 1700000000 +0200\n\ncommitter x 7 y\n";
         assert_eq!(of_commit(object), Some(1_700_000_000));
         assert_eq!(of_commit(b"tree 1\n\ncommitter B <b@x> 7 +0000\n"), None, "that is its message");
         assert_eq!(of_commit(b""), None);

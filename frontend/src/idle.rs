@@ -28,12 +28,17 @@ pub fn warnings<'p>(
     let mut found: Vec<Diagnostic> = Vec::new();
     for one in &options.unknown {
         let message = format!("option `{}` is unknown to this frontend", one.option);
-        found.push(Diagnostic::warning("unknown-option", &place, message).help(no_effect(one.near.as_deref())));
+        found.push(
+            Diagnostic::warning("unknown-option", &place, message).help(no_effect(one.near.as_deref())),
+        );
     }
     let declared: BTreeSet<&str> = ordered(products.iter().flat_map(|product| product.declared_arguments()));
     for one in options.unknown_args.iter().filter(|one| !declared.contains(one.option.as_str())) {
         let message = format!("build argument `{}` is unknown to this frontend", one.option);
-        found.push(Diagnostic::warning("unknown-build-argument", &place, message).help(no_effect(one.near.as_deref())));
+        found.push(
+            Diagnostic::warning("unknown-build-argument", &place, message)
+                .help(no_effect(one.near.as_deref())),
+        );
     }
     if let (Some(subdir), Folder::Client(_)) = (&options.contexts.subdir, context) {
         let message = format!("option `contextsubdir` (`{subdir}`) means nothing for a folder of the client");
@@ -103,7 +108,8 @@ pub fn contexts(
             let message = format!("`--build-context {bare}=…` is used by nothing in this build");
             found.push(Diagnostic::warning("unused-context", &place, message).help(help));
         } else if let Some(of) = of.filter(|of| !platforms.iter().any(|one| one.to_string() == *of)) {
-            let message = format!("the context `{bare}` for `{of}` is used by nothing: that platform is not built");
+            let message =
+                format!("the context `{bare}` for `{of}` is used by nothing: that platform is not built");
             found.push(Diagnostic::warning("unused-context", &place, message));
         }
     }

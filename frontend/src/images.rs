@@ -215,7 +215,8 @@ mod tests {
             pinned(&reference("nope:1"), answer("docker-image://docker.io/library/debian:12", DIGEST))
                 .unwrap();
         assert_eq!(found.reference.familiar(), format!("debian:12@{DIGEST}"));
-        let download = pinned(&reference("nope:1"), ResolvedSource { image: None, ..answer("https://x/y.tar", "") });
+        let download =
+            pinned(&reference("nope:1"), ResolvedSource { image: None, ..answer("https://x/y.tar", "") });
         let download = download.unwrap();
         assert_eq!(download.instead.unwrap().identifier, "https://x/y.tar");
         assert_eq!((download.config, download.reference), (None, reference("nope:1")));

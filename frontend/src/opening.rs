@@ -217,7 +217,11 @@ fn is_tar(head: &[u8]) -> bool {
     const SUM: std::ops::Range<usize> = 148..156;
     let Some(header) = head.get(..512).filter(|header| header[0] != 0) else { return false };
     let digits: String = header[SUM].iter().map(|byte| char::from(*byte)).collect();
-    let sum = header.iter().enumerate().map(|(at, byte)| if SUM.contains(&at) { 32 } else { u32::from(*byte) }).sum();
+    let sum = header
+        .iter()
+        .enumerate()
+        .map(|(at, byte)| if SUM.contains(&at) { 32 } else { u32::from(*byte) })
+        .sum();
     u32::from_str_radix(digits.trim_matches(['\0', ' ']), 8) == Ok(sum)
 }
 

@@ -267,7 +267,7 @@ fn check_frontend_caps(options: &mut Reader) {
     for cap in list(&options.text("frontend.caps").unwrap_or_default()) {
         let name = cap.split('+').next().unwrap_or_default();
         if !FRONTEND_CAPS.contains(&name) {
-            options.fail("frontend.caps", format!("the capability `{name}` is not among this frontend's"));
+            options.lack("frontend.caps", name);
         }
     }
 }

@@ -34,7 +34,9 @@ pub fn explained(status: Status, planned: &[PlannedPlatform]) -> Status {
     let told: Vec<String> = steps.iter().map(|(step, right)| told(step, right)).collect();
     let status = status.context(&told.join("\n"));
     let places = steps.iter().filter_map(|(step, _)| step.place.as_ref());
-    places.take(MAX_EXCERPTS).fold(status, |status, place| status.with_json_detail("errdefs.Source", &Excerpt::of(place)))
+    places
+        .take(MAX_EXCERPTS)
+        .fold(status, |status, place| status.with_json_detail("errdefs.Source", &Excerpt::of(place)))
 }
 
 /// Steps shown with their lines.

@@ -140,7 +140,8 @@ async fn contexts<G: Gateway>(
     let requests = requests(loaded, options, &NamedContexts::new(), own_image);
     let demands = demands(&loaded.product, &requests);
     // A target may need less than the product: what the whole would take is no mistake.
-    let whole: Vec<Request> = requests.into_iter().map(|request| Request { target: None, ..request }).collect();
+    let whole: Vec<Request> =
+        requests.into_iter().map(|request| Request { target: None, ..request }).collect();
     let all: Vec<Demand> = demands.iter().cloned().chain(self::demands(&loaded.product, &whole)).collect();
     let unused = idle::contexts(&loaded.opening.manifest, options, &all, &loaded.platforms);
     loaded.warnings.extend(unused);
@@ -150,7 +151,8 @@ async fn contexts<G: Gateway>(
 
 /// What these builds ask for of named contexts. What cannot be drafted is told when it is planned.
 fn demands(product: &Product, requests: &[Request]) -> Vec<Demand> {
-    let drafted = |request: &Request| Some(Demand::of(&Draft::new(product, request).ok()?, &request.platform));
+    let drafted =
+        |request: &Request| Some(Demand::of(&Draft::new(product, request).ok()?, &request.platform));
     requests.iter().filter_map(drafted).collect()
 }
 

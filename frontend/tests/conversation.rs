@@ -2,8 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "what a test stands on may fail loudly")]
 
+mod contexts;
+mod daemons;
 mod fixture;
 mod judging;
+mod options;
 mod scripted;
 
 use std::collections::BTreeMap;

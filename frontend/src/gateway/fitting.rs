@@ -71,7 +71,8 @@ fn size(definition: &pb::Definition, resources: &BTreeMap<String, Resources>) ->
 }
 
 fn too_large(whole: usize, least: usize, ops: usize, limit: usize) -> Status {
-    let newer = if limit < NEW { "use an engine with BuildKit 0.14 or later, which takes 16 MiB; or " } else { "" };
+    let newer =
+        if limit < NEW { "use an engine with BuildKit 0.14 or later, which takes 16 MiB; or " } else { "" };
     Status::new(format!(
         "the build's definition has {} ({} without the files that it is about) in {ops} ops, and this engine takes messages of {}: \
          it cannot be split, since a definition names everything below it. What helps: {newer}`copy` files of fragments instead \
@@ -181,10 +182,16 @@ mod tests {
         assert!(without_caps.request.definition.metadata["a"].caps.is_empty() && !without_caps.without_files);
         assert_eq!(without_caps.request.definition.source.unwrap().infos[0].data.len(), MIB);
         let without_files = fitted(&request(3 * MIB, 2 * MIB, MIB));
-        assert!(without_files.without_files && without_files.request.definition.source.unwrap().infos[0].data.is_empty());
+        assert!(
+            without_files.without_files
+                && without_files.request.definition.source.unwrap().infos[0].data.is_empty()
+        );
         let refused = fit(request(5 * MIB, MIB, 0), OLD).err().unwrap();
         let text = refused.message();
-        assert!(text.contains("has 6.1 MiB (5.1 MiB without the files") && text.contains("messages of 4 MiB"), "{text}");
+        assert!(
+            text.contains("has 6.1 MiB (5.1 MiB without the files") && text.contains("messages of 4 MiB"),
+            "{text}"
+        );
         assert!(text.contains("BuildKit 0.14"), "{text}");
         let refused = fit(request(17 * MIB, 0, 0), NEW).err().unwrap();
         assert!(!refused.message().contains("0.14"), "{}", refused.message());

@@ -295,7 +295,10 @@ mod tests {
         assert_eq!(by_commit.attrs["git.fetchbycommit"], "true");
         // A part of its name cannot be fetched: the default branch must lead there.
         let part = source("commit=0123456");
-        assert_eq!((part.identifier.as_str(), part.attrs["git.checksum"].as_str()), ("git://x.org/a.git", "0123456"));
+        assert_eq!(
+            (part.identifier.as_str(), part.attrs["git.checksum"].as_str()),
+            ("git://x.org/a.git", "0123456")
+        );
     }
 
     #[test]

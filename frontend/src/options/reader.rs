@@ -11,12 +11,19 @@ use llb_gen::ordered::ordered;
 pub struct OptionError {
     option: String,
     reason: String,
+    /// The frontend capability that the client demands and that is not there.
+    cap: Option<String>,
 }
 
 impl OptionError {
     /// What is wrong with `option`, as a lower-case fragment.
     pub fn new(option: impl Into<String>, reason: impl fmt::Display) -> Self {
-        Self { option: option.into(), reason: reason.to_string() }
+        Self { option: option.into(), reason: reason.to_string(), cap: None }
+    }
+
+    /// The frontend capability that the client demands in vain.
+    pub fn cap(&self) -> Option<&str> {
+        self.cap.as_deref()
     }
 }
 
@@ -30,6 +37,13 @@ impl fmt::Display for OptionError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
 pub struct OptionErrors(Vec<OptionError>);
+
+impl OptionErrors {
+    /// Each of them.
+    pub fn iter(&self) -> impl Iterator<Item = &OptionError> {
+        self.0.iter()
+    }
+}
 
 /// An option that has no effect here.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -117,6 +131,13 @@ impl Reader {
     /// Keeps an error.
     pub(super) fn fail(&mut self, option: &str, reason: impl fmt::Display) {
         self.errors.push(OptionError::new(option, reason));
+    }
+
+    /// Keeps an error about a frontend capability that there is not.
+    pub(super) fn lack(&mut self, option: &str, cap: &str) {
+        let reason = format!("the capability `{cap}` is not among this frontend's");
+        let error = OptionError::new(option, reason);
+        self.errors.push(OptionError { cap: Some(cap.to_owned()), ..error });
     }
 
     /// An option that nobody has asked for.

@@ -165,13 +165,11 @@ fn arguments_that_look_like_buildkits_are_known_or_reported() {
         ("build-arg:BUILDKIT_CACHE_MOUNT_NS", "ns"),
         ("build-arg:OWN", "1"),
     ]);
-    let near: Vec<_> = options.unknown_args.iter().map(|one| (one.option.as_str(), one.near.as_deref())).collect();
+    let near: Vec<_> =
+        options.unknown_args.iter().map(|one| (one.option.as_str(), one.near.as_deref())).collect();
     assert_eq!(
         near,
-        [
-            ("BUILDKIT_CACHE_MOUNT_N", Some("BUILDKIT_CACHE_MOUNT_NS")),
-            ("FACTORY_GAET", Some("FACTORY_GATE"))
-        ]
+        [("BUILDKIT_CACHE_MOUNT_N", Some("BUILDKIT_CACHE_MOUNT_NS")), ("FACTORY_GAET", Some("FACTORY_GATE"))]
     );
     assert!(options.build_args.contains_key("FACTORY_GAET"), "a product may declare it");
 }

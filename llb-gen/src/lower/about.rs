@@ -134,6 +134,15 @@ impl About {
     }
 }
 
+/// About something that nobody wrote: clients treat such names as noise. It says the platform where there are several, for
+/// what is made differently on each.
+pub(super) fn internal(request: &Request, what: &str) -> Meta {
+    Meta::named(match request.naming {
+        Naming::Plain => format!("[internal] {what}"),
+        Naming::WithPlatform => format!("[{} internal] {what}", request.platform),
+    })
+}
+
 /// The lines of a place of this file.
 pub(crate) fn located(file: &Arc<SourceInfo>, place: &Place) -> Location {
     let lines = place.lines();

@@ -79,7 +79,8 @@ impl Lowered {
                 continue;
             }
             let rights = rights(vertex.bytes());
-            let one = Privileged { name: meta.name().unwrap_or_default().to_owned(), place: place(meta), rights };
+            let one =
+                Privileged { name: meta.name().unwrap_or_default().to_owned(), place: place(meta), rights };
             if !one.rights.is_empty() && !found.contains(&one) {
                 found.push(one);
             }

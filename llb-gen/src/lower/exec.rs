@@ -46,7 +46,8 @@ impl Lowering<'_> {
             exec = exec.device(name, *optional);
         }
         exec = self.sandbox(exec, planned);
-        let about = if planned.mounts.iter().any(has_parts) { about.step_with_others() } else { about.step() };
+        let about =
+            if planned.mounts.iter().any(has_parts) { about.step_with_others() } else { about.step() };
         Ok(exec.meta(about.resources(self.limits(&planned.limits))).run())
     }
 

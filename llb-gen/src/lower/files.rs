@@ -17,8 +17,7 @@ impl Lowering<'_> {
         about: &About,
     ) -> Result<State, LowerError> {
         let owners = self.owner_guard(actions, step, on, about)?;
-        let guards: Vec<Copy> =
-            owners.into_iter().chain(self.presence_guard(actions, on, about)).collect();
+        let guards: Vec<Copy> = owners.into_iter().chain(self.presence_guard(actions, on, about)).collect();
         let alone = guards.is_empty() && !actions.iter().any(has_parts);
         let about_all = if alone { about.step() } else { about.step_with_others() };
         let mut op = guards.into_iter().fold(FileOp::on(on).meta(about_all), FileOp::copy);

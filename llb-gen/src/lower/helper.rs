@@ -149,7 +149,8 @@ impl Lowering<'_> {
     /// nothing is another ancestor with the same files.
     pub(super) fn delta(&self, lower: &State, upper: &State, what: &str, about: &About) -> State {
         let nothing = Remove::new("/.factory/nothing").allow_not_found();
-        let beside = FileOp::on(lower).remove(nothing).meta(about.composing("what it is compared with")).state();
+        let beside =
+            FileOp::on(lower).remove(nothing).meta(about.composing("what it is compared with")).state();
         diff(&beside, upper, about.composing(what))
     }
 }

@@ -98,7 +98,8 @@ impl Product {
         let declared = self.declared_arguments();
         let place = self.manifest.id.place();
         for name in given.keys().filter(|name| says_platform(name)) {
-            let message = format!("build argument `{name}` cannot be given: it says what is built, and where");
+            let message =
+                format!("build argument `{name}` cannot be given: it says what is built, and where");
             let help = "it has no effect; `--platform` and `--target` choose";
             sink.push(Diagnostic::warning("unknown-build-argument", place, message).help(help));
         }
