@@ -48,7 +48,8 @@ const NAMELESS: (&str, &str) = ("filename", "Dockerfile");
 
 #[test]
 fn a_repository_is_context_and_definition() {
-    let table: [(&str, &str, &[(&str, &str)]); 10] = [
+    type Attrs = &'static [(&'static str, &'static str)];
+    let table: [(&str, &str, Attrs); 10] = [
         ("https://x.org/a.git", "git://x.org/a.git", &[]),
         ("https://x.org/a.git#v1:sub", "git://x.org/a.git#v1:sub", &[]),
         ("https://x.org/a.git?branch=b&subdir=s", "git://x.org/a.git#refs/heads/b:s", &[]),

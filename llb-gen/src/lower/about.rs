@@ -15,6 +15,8 @@ use crate::text::{Place, SourceFile};
 pub(super) struct About {
     /// `linux/arm64 core 0.1.0`, the platform only where there are several.
     label: String,
+    /// The same without the platform.
+    bare: String,
     steps: usize,
     cache: CachePolicy,
     at: Option<(usize, String)>,
@@ -49,7 +51,7 @@ impl About {
             Naming::WithPlatform => format!("{} {name}", request.platform),
         };
         let cache = if request.no_cache.holds_for(filter) { CachePolicy::Ignore } else { CachePolicy::Use };
-        Self { label, steps, cache, at: None, file, location: None, selected: None }
+        Self { label, bare: name.to_owned(), steps, cache, at: None, file, location: None, selected: None }
     }
 
     /// About what a test needs beside the image. No cache at all leaves nothing of it either.
@@ -103,6 +105,16 @@ impl About {
     /// What a step is made of beside its own op: clients show it as a part of the step.
     pub(super) fn beside(&self, what: &str) -> Meta {
         self.named(what).group(self.step_group())
+    }
+
+    /// As [`About::beside`], for an op that is the same on every platform.
+    pub(super) fn shared(&self, what: &str) -> Meta {
+        self.anywhere(what).group(self.step_group())
+    }
+
+    /// What is the same on every platform, and is one vertex then: it has one name.
+    pub(super) fn anywhere(&self, what: &str) -> Meta {
+        self.meta(&format!("[{}] {what}", self.bare))
     }
 
     /// What turns a fragment's steps into its layer, or fragments into a product: one line of a client's progress.

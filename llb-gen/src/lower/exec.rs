@@ -192,7 +192,7 @@ impl Lowering<'_> {
         stages: &Stages,
         about: &About,
     ) -> Result<State, LowerError> {
-        let mut op = FileOp::on(&State::scratch()).meta(about.beside("collect files of the fragment"));
+        let mut op = FileOp::on(&State::scratch()).meta(about.shared("collect files of the fragment"));
         for copy in copies {
             op = op.copy(self.copy(copy, step, stages)?.allow_empty_wildcard(false));
         }
@@ -226,7 +226,7 @@ impl Lowering<'_> {
         let owner =
             crate::llb::Owner { user: Some(Id::Number(folder.uid)), group: Some(Id::Number(folder.gid)) };
         let mkdir = Mkdir::new("/cache", folder.mode).owner(owner).timestamp(self.timestamp());
-        let op = FileOp::on(&source).mkdir(mkdir).meta(about.beside("folder of a cache mount"));
+        let op = FileOp::on(&source).mkdir(mkdir).meta(about.shared("folder of a cache mount"));
         (op.state(), Some("/cache".to_owned()))
     }
 
