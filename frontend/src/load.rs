@@ -103,8 +103,11 @@ impl Parsed {
             catalogue_folder(&Resolver { gateway, options, opening: &opening }, &mut images, &own).await?;
         let early = if ahead == Ahead::Base { early_lookups(options, &hints, &guessed) } else { Vec::new() };
         let entries = raw.catalogue();
-        let (catalogue, ()) =
-            join(catalogue::read(gateway, options, folder, &entries), images.look_up(early)).await;
+        let (catalogue, ()) = join(
+            catalogue::read(gateway, options, folder, &entries, opening.ahead.as_ref()),
+            images.look_up(early),
+        )
+        .await;
         let catalogue = catalogue?;
         let (product, mut warnings) = Product::check(raw, &catalogue.files)?;
         warnings.extend(idle::warnings(&opening.manifest, options, &opening.context, [&product]));

@@ -7,6 +7,7 @@ use futures_util::future::{join, join4};
 use llb_gen::llb::State;
 use llb_gen::text::SourceFile;
 
+use crate::catalogue;
 use crate::failure::Failure;
 use crate::files::{self, Content};
 use crate::folder::{DOWNLOAD, Folder, Source};
@@ -31,6 +32,8 @@ pub struct Opening {
     pub context: Folder,
     /// What of a client's context is never sent.
     pub ignore: Vec<String>,
+    /// The folder of the client that most likely is the catalogue, and its files.
+    pub ahead: Option<(Folder, Option<Ref>)>,
 }
 
 /// The capability of looking up sources, by which images get their digests.
@@ -54,19 +57,26 @@ impl Opening {
                 false => Ok(None),
             }
         };
-        let (daemon, inputs, solved, ignored) =
-            join4(gateway.ping(), gateway.inputs(), definition.source.solve(gateway), ignored).await;
+        let ahead = async {
+            let Some((folder, source)) = catalogue::ahead(options) else { return Ok(None) };
+            Ok(Some((folder, source.solve(gateway).await?)))
+        };
+        let ((daemon, inputs, solved, ignored), ahead) =
+            join(join4(gateway.ping(), gateway.inputs(), definition.source.solve(gateway), ignored), ahead)
+                .await;
         let (daemon, inputs) = (daemon?, inputs?);
         check(&daemon)?;
         if let MainContext::Git(git) = &options.contexts.main {
             check_git(&daemon, "context", git)?;
         }
         let definition = Solved { reference: solved?, ..definition };
+        let ahead: Option<(Folder, Option<Ref>)> = ahead.map_err(|status: Status| status)?;
         let (context, definition) = handed_in(gateway, options, &inputs, context, definition).await?;
         let (context, definition) = unpacked(gateway, options, context, definition).await?;
         let ignored = if ignore_source(&context) { ignored? } else { None };
         let (manifest, ignore) = read_definition(gateway, &definition, ignored.as_ref()).await?;
-        Ok(Self { daemon, inputs, manifest, vertex: definition.source.vertex().to_owned(), context, ignore })
+        let vertex = definition.source.vertex().to_owned();
+        Ok(Self { daemon, inputs, manifest, vertex, context, ignore, ahead })
     }
 }
 

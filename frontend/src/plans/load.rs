@@ -65,8 +65,7 @@ pub async fn load<'b, G: Gateway>(
     let folder = catalogue_folder(&resolver, &mut images, &own).await?;
     let patterns = PATTERNS.map(str::to_owned);
     let title = "[internal] load manifest, templates and fragments";
-    let reference =
-        folder::control_files(options, &folder, &patterns, "catalogue", title).solve(gateway).await?;
+    let reference = folder::control_files(options, &folder, &patterns, "plan", title).solve(gateway).await?;
     let manifest = RawManifest::parse(&manifest(gateway, reference.as_ref(), &plan).await?)?;
     let entries = plan.catalogue(&manifest);
     let catalogue = catalogue::found_in(gateway, options, folder, reference, &entries).await?;
