@@ -44,6 +44,7 @@ pub mod request;
 pub mod result;
 pub mod rights;
 pub mod run;
+pub mod scanning;
 pub mod status;
 pub mod subrequest;
 pub mod warnings;

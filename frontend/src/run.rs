@@ -31,7 +31,7 @@ use crate::request::Common;
 use crate::result::{self, PlatformResult, Shape};
 use crate::status::Status;
 use crate::subrequest::{self, Answer, Subrequest};
-use crate::{epoch, explaining, idle, own_files, planning, platforms, rights, warnings};
+use crate::{epoch, explaining, idle, own_files, planning, platforms, rights, scanning, warnings};
 
 /// What BuildKit gave the process besides the connection.
 #[derive(Debug, Default)]
@@ -87,7 +87,8 @@ async fn build<G: Gateway>(
     let contexts = contexts(gateway, options, &mut loaded, own_image).await?;
     let requests = requests(&loaded, options, &contexts, own_image);
     let planned = planning::plan(options, &mut loaded.images, &loaded.product, &requests, &contexts).await?;
-    let warnings: Vec<Diagnostic> = loaded.warnings.iter().chain(&planned.warnings).cloned().collect();
+    let mut warnings: Vec<Diagnostic> = loaded.warnings.iter().chain(&planned.warnings).cloned().collect();
+    warnings.extend(scanning::warnings(options, &loaded.opening.manifest, &planned.platforms));
     if Target::choose(&loaded.product, options.target.as_deref()) == Ok(Target::Report) {
         let (catalogue, own) = (&loaded.catalogue, &loaded.own);
         let workshop = Workshop { options, own_image, helper, catalogue, own };
@@ -123,8 +124,11 @@ async fn finish<G: Gateway>(
     let named: Vec<Named<'_>> = planned.iter().flat_map(PlannedPlatform::named_files).collect();
     let sound = own_files::sound(gateway, options, &loaded.catalogue, &named);
     let products = async { Ok(solve(gateway, options, planned).await?) };
-    let ((), (refs, proofs)) = before(sound, before(products, prover.prove(planned))).await?;
-    let attestations = prover.release(planned, &proofs).await?;
+    let scans = scanning::scan(gateway, options, &loaded.images, &loaded.own, planned);
+    let products = try_join(products, scans);
+    let ((), ((refs, scanned), proofs)) = before(sound, before(products, prover.prove(planned))).await?;
+    let mut attestations = prover.release(planned, &proofs).await?;
+    attestations.iter_mut().zip(scanned).for_each(|(one, sboms)| one.extend(sboms));
     Ok((refs, attestations))
 }
 

@@ -7,6 +7,7 @@ mod daemons;
 mod fixture;
 mod judging;
 mod options;
+mod scanning;
 mod scripted;
 
 use std::collections::BTreeMap;

@@ -316,9 +316,7 @@ fn options_that_are_not_ours_change_nothing() {
     let plain = definition(&[]);
     let table = [
         ("cmdline", "localhost/factory/frontend:dev and more"),
-        ("attest:sbom", "generator=x"),
         ("attest:provenance", "mode=max"),
-        ("build-arg:BUILDKIT_ATTEST_SBOM", "1"),
         ("build-arg:BUILDKIT_ATTEST_PROVENANCE", "mode=min"),
         ("build-arg:BUILDKIT_SYNTAX", "localhost/factory/frontend:dev"),
         ("build-arg:BUILDKIT_INLINE_CACHE", "1"),
