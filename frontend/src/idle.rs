@@ -90,15 +90,15 @@ pub fn contexts(
 ) -> Vec<Diagnostic> {
     let place = start(manifest);
     let asked: BTreeSet<&str> = ordered(demands.iter().flat_map(Demand::names));
-    // The daemon itself looks there for the frontend's image, and the scanner of an SBOM is one like any other.
+    // The daemon itself looks there for the frontend's image, and the scanner's may be there, too.
     let frontend = options.source.as_deref().and_then(|source| source.parse().ok());
-    let frontend = frontend.map(|image: ImageRef| image.familiar());
-    let generator = options.sbom.as_ref().map(|sbom| sbom.generator.familiar());
+    let generator = options.sbom.as_ref().map(|sbom| sbom.generator.clone());
+    let elsewhere: Vec<String> =
+        frontend.into_iter().chain(generator).map(|image: ImageRef| image.familiar()).collect();
     let mut found = Vec::new();
     for name in options.contexts.named.keys() {
         let (bare, of) = name.split_once("::").map_or((name.as_str(), None), |(bare, of)| (bare, Some(of)));
-        let elsewhere = [Some(catalogue::CONTEXT_NAME), frontend.as_deref(), generator.as_deref()];
-        if elsewhere.contains(&Some(bare)) {
+        if bare == catalogue::CONTEXT_NAME || elsewhere.iter().any(|one| one == bare) {
             continue;
         }
         if !asked.contains(bare) {

@@ -162,8 +162,8 @@ impl Options {
     /// Every option that cannot be followed, each by its name.
     pub fn read(session: String, options: BTreeMap<String, String>) -> Result<Self, OptionErrors> {
         let mut options = Reader::new(options);
-        let sbom = sbom::read(&mut options);
         let source = options.filled("source");
+        let sbom = sbom::read(&mut options);
         leave_to_buildkit(&mut options);
         refuse_unsupported(&mut options);
         check_frontend_caps(&mut options);
