@@ -140,9 +140,7 @@ cat > "$BUILDKIT_SCAN_DESTINATION/sbom.spdx.json" <<END
  "files": [$files]}}
 END
 "#;
-    let project = on_tiny(
-        json!([{"file": {"path": "/bin/scan", "content": script, "chmod": "0755"}}]),
-    );
+    let project = on_tiny(json!([{"file": {"path": "/bin/scan", "content": script, "chmod": "0755"}}]));
     project.amend_manifest(json!({"config": {"entrypoint": ["/bin/scan"]}}));
     let image = Repository::fresh().tag("scanner");
     let _ = project
