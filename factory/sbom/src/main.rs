@@ -1,0 +1,3 @@
+//! The scanner's program.
+
+fn main() {}
