@@ -6,6 +6,7 @@
 //!
 //! * [`root`]: a root filesystem that is looked at and never left. All reading goes through it.
 //! * [`catalog`]: one module a package manager or format. A cataloger reads and adds; it decides nothing else.
+//! * [`formats`]: readers of foreign bytes, which know no files and no inventory.
 //! * [`model`]: what is found: packages, files, warnings.
 //! * [`licence`], [`purl`]: foreign words into SPDX expressions and package URLs.
 //! * `settle`: what only the whole inventory shows: who owns whose files, who depends on whom.
@@ -19,6 +20,7 @@
 //! No C code: the program is linked statically with what comes with Rust, for every platform that the frontend is built for.
 
 pub mod catalog;
+pub mod formats;
 pub mod licence;
 pub mod limits;
 pub mod model;
