@@ -11,6 +11,20 @@
 //! Rules: read only through [`Root`] and [`Entry`]; give every read a limit; what is broken is said with
 //! [`Inventory::warn`] and the rest is read on; never panic, never loop on the input's say-so.
 
+mod dpkg;
+mod npm;
+mod nvidia;
+mod os_release;
+mod party;
+mod python;
+pub mod stanza;
+
+pub use dpkg::Dpkg;
+pub use npm::Npm;
+pub use nvidia::Nvidia;
+pub use os_release::OsRelease;
+pub use python::Python;
+
 use crate::model::Inventory;
 use crate::root::{Entry, Root};
 
@@ -36,8 +50,8 @@ pub trait Cataloger {
     }
 }
 
-/// Every cataloger, in the order in which they run.
+/// Every cataloger, in the order in which they run: the operating system first, then package managers, then the rest.
 #[must_use]
 pub fn all() -> Vec<Box<dyn Cataloger>> {
-    Vec::new()
+    vec![Box::new(OsRelease), Box::new(Dpkg), Box::new(Python), Box::new(Npm), Box::new(Nvidia)]
 }
