@@ -9,9 +9,9 @@
 //! * [`formats`]: readers of foreign bytes, which know no files and no inventory.
 //! * [`model`]: what is found: packages, files, warnings.
 //! * [`licence`], [`purl`]: foreign words into SPDX expressions and package URLs.
-//! * `settle`: what only the whole inventory shows: who owns whose files, who depends on whom.
-//! * `write`: documents.
-//! * `scanner`: BuildKit's scanner protocol. `cli`: the command line.
+//! * [`settle`]: what only the whole inventory shows: who owns whose files, who depends on whom.
+//! * [`mod@write`][]: documents.
+//! * [`scanner`]: BuildKit's scanner protocol. `cli`: the command line.
 //!
 //! Input is hostile: whatever is broken becomes a [`model::Warning`] that stands in the document, and never an empty
 //! clean one. Every size, count and depth has its bound in [`limits`].
@@ -20,9 +20,15 @@
 //! No C code: the program is linked statically with what comes with Rust, for every platform that the frontend is built for.
 
 pub mod catalog;
+pub mod cli;
+pub mod files;
 pub mod formats;
 pub mod licence;
 pub mod limits;
 pub mod model;
 pub mod purl;
 pub mod root;
+pub mod scan;
+pub mod scanner;
+pub mod settle;
+pub mod write;

@@ -20,12 +20,20 @@ pub const EXTRACTED_TEXT: usize = 16 << 10;
 /// Packages of one document.
 pub const PACKAGES: usize = 200_000;
 /// Files that packages say they own, over all packages.
-pub const OWNED_FILES: usize = 4_000_000;
+pub const OWNED_FILES: usize = 1_000_000;
+/// Files of one document.
+pub const FILES: usize = 1_000_000;
+/// Bytes of one file that are hashed: a sparse file may claim exabytes.
+pub const HASHED: u64 = 64 << 30;
+/// Bytes of all files that are hashed.
+pub const HASHED_ALL: u64 = 1 << 40;
 /// Warnings of one document; the rest are counted.
 pub const WARNINGS: usize = 1_000;
 /// Bytes of a name, a version or another single line of metadata. What is longer is no name.
 pub const WORD: usize = 4_096;
 /// Dependencies of one package.
 pub const REQUIREMENTS: usize = 4_096;
-/// Bytes of a statement: BuildKit takes no larger attestation than 40 MiB, and adds a line to every file.
-pub const STATEMENT: usize = 32 << 20;
+/// Bytes of a statement: BuildKit takes no attestation of more than 40 MiB.
+pub const STATEMENT: usize = 40 << 20;
+/// Bytes that BuildKit adds to every file of a statement: the layer that it comes from.
+pub const LAYER_LINE: usize = 150;

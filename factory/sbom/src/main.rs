@@ -1,3 +1,7 @@
 //! The scanner's program.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ExitCode::from(sbom::cli::main(std::env::args_os()))
+}

@@ -6,7 +6,6 @@ use std::fs;
 use std::io::Read;
 use std::path::Path;
 
-use sbom::catalog::{self, Cataloger};
 use sbom::model::{Inventory, Package, Purpose};
 use sbom::root::Root;
 use tempfile::TempDir;
@@ -44,20 +43,7 @@ impl Tree {
     }
 
     fn scan(&self) -> Inventory {
-        let root = Root::open(self.0.path()).unwrap();
-        let mut out = Inventory::default();
-        let all: Vec<Box<dyn Cataloger>> = catalog::all();
-        for cataloger in &all {
-            cataloger.databases(&root, &mut out);
-        }
-        let mut visit = |entry: &sbom::root::Entry<'_>| {
-            for cataloger in all.iter().filter(|cataloger| cataloger.wants(entry)) {
-                cataloger.found(&root, entry, &mut out);
-            }
-            true
-        };
-        root.walk(&mut visit, &mut |problem| panic!("{}", problem.message));
-        out
+        sbom::scan::inventory(&Root::open(self.0.path()).unwrap())
     }
 }
 

@@ -69,13 +69,16 @@ impl Cataloger for Npm {
         }
         package.licence = licence(&value);
         package.originator = value.get("author").and_then(party);
-        let maintainer = value.get("maintainers").and_then(Value::as_array).and_then(|all| party(all.first()?));
+        let maintainer =
+            value.get("maintainers").and_then(Value::as_array).and_then(|all| party(all.first()?));
         package.supplier = package.originator.clone().or(maintainer);
         let homepage = text("homepage");
         package.homepage = homepage.starts_with("http").then(|| homepage.to_owned());
         let summary = text("description").lines().next().unwrap_or_default();
         package.summary = (!summary.is_empty()).then(|| summary.to_owned());
-        for (member, optional) in [("dependencies", false), ("optionalDependencies", true), ("peerDependencies", true)] {
+        for (member, optional) in
+            [("dependencies", false), ("optionalDependencies", true), ("peerDependencies", true)]
+        {
             let Some(named) = value.get(member).and_then(Value::as_object) else { continue };
             let names = named.keys().map(|name| Requirement { names: vec![name.clone()], optional });
             package.requires.extend(names.take(limits::REQUIREMENTS));
@@ -91,14 +94,17 @@ fn realm(folder: &[u8]) -> Option<&[u8]> {
     if name(above).starts_with(b"@") {
         above = parent(above);
     }
-    (name(above) == b"node_modules" || above == b"usr/share/nodejs" || above == b"usr/lib/nodejs").then_some(above)
+    (name(above) == b"node_modules" || above == b"usr/share/nodejs" || above == b"usr/lib/nodejs")
+        .then_some(above)
 }
 
 /// `"MIT"`, `{"type": "MIT"}`, or a list of such, of which each may be chosen.
 fn licence(value: &Value) -> Licence {
     let one = |value: &Value| {
         let words = value.as_str().or_else(|| value.get("type").and_then(Value::as_str));
-        words.map(|words| if words == "UNLICENSED" { Licence::reference(words, None) } else { Licence::of(words) })
+        words.map(
+            |words| if words == "UNLICENSED" { Licence::reference(words, None) } else { Licence::of(words) },
+        )
     };
     let many = |list: &Vec<Value>| {
         let names: Vec<Licence> = list.iter().filter_map(one).collect();

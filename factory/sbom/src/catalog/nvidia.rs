@@ -21,11 +21,23 @@ const NAME: &str = "nvidia";
 /// Headers that state a version in `#define`s: the file, the component, and the names of the parts.
 const HEADERS: [(&[u8], &str, &[&str]); 6] = [
     (b"cudnn_version.h", "cudnn", &["CUDNN_MAJOR", "CUDNN_MINOR", "CUDNN_PATCHLEVEL"]),
-    (b"NvInferVersion.h", "tensorrt", &["NV_TENSORRT_MAJOR", "NV_TENSORRT_MINOR", "NV_TENSORRT_PATCH", "NV_TENSORRT_BUILD"]),
+    (
+        b"NvInferVersion.h",
+        "tensorrt",
+        &["NV_TENSORRT_MAJOR", "NV_TENSORRT_MINOR", "NV_TENSORRT_PATCH", "NV_TENSORRT_BUILD"],
+    ),
     (b"nccl.h", "nccl", &["NCCL_MAJOR", "NCCL_MINOR", "NCCL_PATCH"]),
-    (b"cusparseLt.h", "cusparselt", &["CUSPARSELT_VER_MAJOR", "CUSPARSELT_VER_MINOR", "CUSPARSELT_VER_PATCH"]),
+    (
+        b"cusparseLt.h",
+        "cusparselt",
+        &["CUSPARSELT_VER_MAJOR", "CUSPARSELT_VER_MINOR", "CUSPARSELT_VER_PATCH"],
+    ),
     (b"cutensor.h", "cutensor", &["CUTENSOR_MAJOR", "CUTENSOR_MINOR", "CUTENSOR_PATCH"]),
-    (b"nvshmem_version.h", "nvshmem", &["NVSHMEM_VENDOR_MAJOR_VERSION", "NVSHMEM_VENDOR_MINOR_VERSION", "NVSHMEM_VENDOR_PATCH_VERSION"]),
+    (
+        b"nvshmem_version.h",
+        "nvshmem",
+        &["NVSHMEM_VENDOR_MAJOR_VERSION", "NVSHMEM_VENDOR_MINOR_VERSION", "NVSHMEM_VENDOR_PATCH_VERSION"],
+    ),
 ];
 
 /// Driver libraries that carry the driver's version in their names.
@@ -52,7 +64,8 @@ impl Cataloger for Nvidia {
 
     fn wants(&self, entry: &Entry<'_>) -> bool {
         entry.is_file()
-            && (HEADERS.iter().any(|(header, ..)| *header == entry.name()) || driver_version(entry.name()).is_some())
+            && (HEADERS.iter().any(|(header, ..)| *header == entry.name())
+                || driver_version(entry.name()).is_some())
     }
 
     fn found(&self, _root: &Root, entry: &Entry<'_>, out: &mut Inventory) {
@@ -60,7 +73,9 @@ impl Cataloger for Nvidia {
             add(out, "nvidia-driver-libraries", version, entry.path(), "Libraries of NVIDIA's driver");
             return;
         }
-        let Some((_, component, parts)) = HEADERS.iter().find(|(header, ..)| *header == entry.name()) else { return };
+        let Some((_, component, parts)) = HEADERS.iter().find(|(header, ..)| *header == entry.name()) else {
+            return;
+        };
         let Ok(bytes) = entry.read(limits::METADATA) else { return };
         if let Some(version) = defined(&String::from_utf8_lossy(&bytes), parts) {
             add(out, component, &version, entry.path(), "A library of NVIDIA's for CUDA");
@@ -147,7 +162,8 @@ mod tests {
         assert_eq!(driver_version(b"libcuda.so.550.54.15"), Some("550.54.15"));
         assert_eq!(driver_version(b"libcuda.so.1"), None);
         assert_eq!(driver_version(b"libcuda.so.\xff.1"), None);
-        let header = "#define CUDNN_MAJOR 9\n # define CUDNN_MINOR 1\n#define CUDNN_PATCHLEVEL 0 // x\n#define X";
+        let header =
+            "#define CUDNN_MAJOR 9\n # define CUDNN_MINOR 1\n#define CUDNN_PATCHLEVEL 0 // x\n#define X";
         assert_eq!(defined(header, HEADERS[0].2).as_deref(), Some("9.1.0"));
         assert_eq!(defined("#define CUDNN_MAJOR 9\n", HEADERS[0].2), None);
     }

@@ -30,7 +30,8 @@ impl Cataloger for OsRelease {
                 out.system.version = version;
             }
         }
-        if out.system.id == "alpine" && out.system.version.is_empty()
+        if out.system.id == "alpine"
+            && out.system.version.is_empty()
             && let Some(bytes) = out.read(root, self.name(), b"etc/alpine-release", 256)
         {
             out.system.version = String::from_utf8_lossy(&bytes).trim().to_owned();
@@ -85,7 +86,10 @@ mod tests {
     #[test]
     fn values_as_the_shell_reads_them() {
         let mut out = Inventory::default();
-        fill("# x\nID=debian\nVERSION_ID=\"12\"\nPRETTY_NAME='A \\\"B\\\"'\nID_LIKE=\"a b\"\nnonsense\n", &mut out);
+        fill(
+            "# x\nID=debian\nVERSION_ID=\"12\"\nPRETTY_NAME='A \\\"B\\\"'\nID_LIKE=\"a b\"\nnonsense\n",
+            &mut out,
+        );
         assert_eq!((out.system.id.as_str(), out.system.version.as_str()), ("debian", "12"));
         assert_eq!(out.system.pretty, "A \"B\"");
         assert_eq!(out.system.like, ["a", "b"]);

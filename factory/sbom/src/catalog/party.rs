@@ -31,11 +31,31 @@ impl Party {
         }
         let lower = name.to_ascii_lowercase();
         let many = [
-            "team", "maintainers", "developers", "project", "group", "foundation", "inc", "inc.", "ltd", "corporation",
-            "community", "authors", "contributors", "authority", "gmbh", "nvidia", "llc", "packagers", "debian", "list",
+            "team",
+            "maintainers",
+            "developers",
+            "project",
+            "group",
+            "foundation",
+            "inc",
+            "inc.",
+            "ltd",
+            "corporation",
+            "community",
+            "authors",
+            "contributors",
+            "authority",
+            "gmbh",
+            "nvidia",
+            "llc",
+            "packagers",
+            "debian",
+            "list",
         ];
         let many = lower.split([' ', ',']).any(|word| many.contains(&word));
-        let list = mail.as_deref().is_some_and(|mail| mail.contains("@lists.") || mail.contains("@tracker.") || mail.contains("@alioth-lists"));
+        let list = mail.as_deref().is_some_and(|mail| {
+            mail.contains("@lists.") || mail.contains("@tracker.") || mail.contains("@alioth-lists")
+        });
         Some(Self { person: !many && !list, name, mail })
     }
 }
@@ -48,14 +68,23 @@ mod tests {
     fn persons_and_teams() {
         for (text, person, name, mail) in [
             ("Aurelien Jarno <aurel32@debian.org>", true, "Aurelien Jarno", Some("aurel32@debian.org")),
-            ("GNU Libc Maintainers <debian-glibc@lists.debian.org>", false, "GNU Libc Maintainers", Some("debian-glibc@lists.debian.org")),
+            (
+                "GNU Libc Maintainers <debian-glibc@lists.debian.org>",
+                false,
+                "GNU Libc Maintainers",
+                Some("debian-glibc@lists.debian.org"),
+            ),
             ("\"A (B)\" <a@b>", true, "A B", Some("a@b")),
             ("me@example.org", true, "me", Some("me@example.org")),
             ("NVIDIA Corporation", false, "NVIDIA Corporation", None),
             ("x <not an address>", true, "x", None),
         ] {
             let found = Party::parse(text).unwrap();
-            assert_eq!((found.person, found.name.as_str(), found.mail.as_deref()), (person, name, mail), "{text}");
+            assert_eq!(
+                (found.person, found.name.as_str(), found.mail.as_deref()),
+                (person, name, mail),
+                "{text}"
+            );
         }
         assert_eq!(Party::parse(" "), None);
     }

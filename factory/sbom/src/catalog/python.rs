@@ -22,7 +22,9 @@ impl Cataloger for Python {
     fn wants(&self, entry: &Entry<'_>) -> bool {
         let name = entry.name();
         match entry.kind() {
-            Kind::Directory => name.ends_with(b".dist-info") || name.ends_with(b".egg-info") || name == b"EGG-INFO",
+            Kind::Directory => {
+                name.ends_with(b".dist-info") || name.ends_with(b".egg-info") || name == b"EGG-INFO"
+            }
             Kind::File => {
                 name.ends_with(b".egg-info")
                     || name.ends_with(b".egg-link")
@@ -106,7 +108,8 @@ fn package(out: &mut Inventory, place: &[u8], name: &str, version: &str) -> Opti
 }
 
 fn is_word(name: &str) -> bool {
-    name.len() < 300 && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
+    name.len() < 300
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
 }
 
 /// PEP 503: lower case, runs of `-`, `_` and `.` are one `-`.
@@ -132,7 +135,8 @@ fn describe(stanza: &Stanza<'_>, package: &mut Package) {
     };
     package.originator = author("Author", "Author-email");
     package.supplier = author("Maintainer", "Maintainer-email").or_else(|| package.originator.clone());
-    package.summary = stanza.line_of("Summary").filter(|summary| *summary != "UNKNOWN").map(ToOwned::to_owned);
+    package.summary =
+        stanza.line_of("Summary").filter(|summary| *summary != "UNKNOWN").map(ToOwned::to_owned);
     let homepage = |label: &str| {
         let (name, url) = label.split_once(',')?;
         let name = name.trim().to_ascii_lowercase().replace([' ', '-'], "");
@@ -149,7 +153,8 @@ fn licence(root: &Root, folder: &[u8], stanza: &Stanza<'_>) -> Licence {
     let field = stanza.get("License").map(|text| Licence::of(&super::stanza::unfold(text)));
     let classifiers = stanza.all("Classifier").filter_map(|line| {
         let name = line.strip_prefix("License ::")?.rsplit("::").next()?.trim();
-        (name != "OSI Approved" && name != "DFSG approved" && name != "BSD License").then(|| Licence::of(name))
+        (name != "OSI Approved" && name != "DFSG approved" && name != "BSD License")
+            .then(|| Licence::of(name))
     });
     let classified = Licence::all(classifiers);
     let stated = [expression, field].into_iter().flatten().find(|licence| licence.expression.is_some());
@@ -188,8 +193,18 @@ fn licence(root: &Root, folder: &[u8], stanza: &Stanza<'_>) -> Licence {
 
 /// A name that says a family and not which licence.
 fn is_vague(licence: &Licence) -> bool {
-    const FAMILIES: [&str; 6] = ["LicenseRef-BSD", "LicenseRef-BSD-License", "LicenseRef-GPL", "LicenseRef-LGPL", "LicenseRef-Dual-License", "LicenseRef-BSD-style"];
-    licence.expression.as_deref().is_some_and(|expression| FAMILIES.contains(&expression) || licence.references.values().any(|reference| reference.text.is_some()))
+    const FAMILIES: [&str; 6] = [
+        "LicenseRef-BSD",
+        "LicenseRef-BSD-License",
+        "LicenseRef-GPL",
+        "LicenseRef-LGPL",
+        "LicenseRef-Dual-License",
+        "LicenseRef-BSD-style",
+    ];
+    licence.expression.as_deref().is_some_and(|expression| {
+        FAMILIES.contains(&expression)
+            || licence.references.values().any(|reference| reference.text.is_some())
+    })
 }
 
 /// `Requires-Dist: name[extra] (>=1) ; marker`. What only an extra asks for is optional.
@@ -198,7 +213,8 @@ fn requirements(stanza: &Stanza<'_>) -> Vec<Requirement> {
         let (words, marker) = line.split_once(';').unwrap_or((line, ""));
         let end = words.find(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '-' | '_' | '.'));
         let name = words.get(..end.unwrap_or(words.len()))?;
-        (!name.is_empty()).then(|| Requirement { names: vec![normalised(name)], optional: marker.contains("extra") })
+        (!name.is_empty())
+            .then(|| Requirement { names: vec![normalised(name)], optional: marker.contains("extra") })
     });
     found.take(limits::REQUIREMENTS).collect()
 }
@@ -210,7 +226,8 @@ fn direct_url(bytes: &[u8], path: &[u8], package: &mut Package, out: &mut Invent
         return;
     };
     let url = value.get("url").and_then(|url| url.as_str()).unwrap_or_default();
-    let editable = value.pointer("/dir_info/editable").and_then(serde_json::Value::as_bool).unwrap_or_default();
+    let editable =
+        value.pointer("/dir_info/editable").and_then(serde_json::Value::as_bool).unwrap_or_default();
     if editable {
         package.notes.push(format!("installed in editable form from {url}"));
     } else if url.starts_with("file:") {
@@ -220,7 +237,9 @@ fn direct_url(bytes: &[u8], path: &[u8], package: &mut Package, out: &mut Invent
     let tool = value.pointer("/vcs_info/vcs").and_then(|tool| tool.as_str()).unwrap_or("git");
     match commit {
         Some(commit) => package.download = Some(format!("{tool}+{url}@{commit}")),
-        None if url.starts_with("https:") || url.starts_with("http:") => package.download = Some(url.to_owned()),
+        None if url.starts_with("https:") || url.starts_with("http:") => {
+            package.download = Some(url.to_owned());
+        }
         None => {}
     }
     let hash = value.pointer("/archive_info/hashes/sha256").and_then(|hash| hash.as_str());
@@ -336,7 +355,8 @@ fn egg_link(root: &Root, entry: &Entry<'_>, out: &mut Inventory) {
     let text = String::from_utf8_lossy(&bytes);
     let target = text.lines().next().unwrap_or_default().trim();
     let target = normal(target.as_bytes());
-    let has_info = root.names(&target).is_ok_and(|names| names.iter().any(|name| name.ends_with(b".egg-info")));
+    let has_info =
+        root.names(&target).is_ok_and(|names| names.iter().any(|name| name.ends_with(b".egg-info")));
     if target.is_empty() || !has_info {
         out.warn(NAME, entry.path(), "links to sources that are not here, so their distribution is missing");
     }
@@ -357,15 +377,27 @@ mod tests {
     fn records_stay_inside() {
         let text = b"a/__init__.py,sha256=47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU,0\r\n../../../bin/x,,\n\"b,\"\"c\",,\n/abs/y,,\n../../../../../../etc/shadow,,\n";
         let files = record(text, b"opt/venv/lib/site");
-        let paths: Vec<_> = files.iter().map(|file| String::from_utf8_lossy(&file.path).into_owned()).collect();
-        assert_eq!(paths, ["opt/venv/lib/site/a/__init__.py", "opt/bin/x", "opt/venv/lib/site/b,\"c", "abs/y", "etc/shadow"]);
+        let paths: Vec<_> =
+            files.iter().map(|file| String::from_utf8_lossy(&file.path).into_owned()).collect();
+        assert_eq!(
+            paths,
+            [
+                "opt/venv/lib/site/a/__init__.py",
+                "opt/bin/x",
+                "opt/venv/lib/site/b,\"c",
+                "abs/y",
+                "etc/shadow"
+            ]
+        );
         let hex = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
         assert_eq!(files[0].checksum, Some(Checksum { algorithm: "SHA256", hex: hex.to_owned() }));
     }
 
     #[test]
     fn requirements_of_extras_are_optional() {
-        let stanza = first("Requires-Dist: Typing_Extensions (>=4) ; python_version < '3.11'\nRequires-Dist: x[a]>=1; extra == 'y'\n");
+        let stanza = first(
+            "Requires-Dist: Typing_Extensions (>=4) ; python_version < '3.11'\nRequires-Dist: x[a]>=1; extra == 'y'\n",
+        );
         let found = requirements(&stanza);
         assert_eq!(found[0], Requirement::of("typing-extensions"));
         assert_eq!(found[1], Requirement { names: vec!["x".into()], optional: true });

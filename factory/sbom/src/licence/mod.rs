@@ -345,7 +345,10 @@ mod tests {
             ("GPL-3+ with GCC Runtime Library exception", "GPL-3.0-or-later WITH GCC-exception-3.1"),
             ("GPL-2+ with Autoconf exception", "GPL-2.0-or-later WITH Autoconf-exception-generic"),
             ("GPL-1+ or Artistic", "Artistic-1.0-Perl OR GPL-1.0-or-later"),
-            ("GPL-2+ or Artistic, and BSD-3-clause", "(Artistic-1.0-Perl OR GPL-2.0-or-later) AND BSD-3-Clause"),
+            (
+                "GPL-2+ or Artistic, and BSD-3-clause",
+                "(Artistic-1.0-Perl OR GPL-2.0-or-later) AND BSD-3-Clause",
+            ),
             ("GPL-2+ and LGPL-2.1+", "GPL-2.0-or-later AND LGPL-2.1-or-later"),
             ("MPL 2.0", "MPL-2.0"),
             ("ISC License (ISCL)", "ISC"),
@@ -366,7 +369,20 @@ mod tests {
 
     #[test]
     fn every_answer_is_an_expression() {
-        for words in ["a AND", "OR", "(", ")", "MIT WITH", "WITH x", "+", "MIT+", "GPL-2+ with", "and and", ",,,", "a/b"] {
+        for words in [
+            "a AND",
+            "OR",
+            "(",
+            ")",
+            "MIT WITH",
+            "WITH x",
+            "+",
+            "MIT+",
+            "GPL-2+ with",
+            "and and",
+            ",,,",
+            "a/b",
+        ] {
             if let Some(expression) = Licence::of(words).expression {
                 assert!(spdx::Expression::parse(&expression).is_ok(), "{words:?} gave {expression:?}");
             }

@@ -93,7 +93,9 @@ fn plain(name: &str) -> String {
     let words = lower.split(|c: char| !c.is_ascii_alphanumeric() && c != '.');
     let words = words.filter(|word| !word.is_empty() && !EMPTY.contains(word));
     let words = words.map(|word| match word.strip_prefix('v') {
-        Some(rest) if rest.starts_with(|c: char| c.is_ascii_digit() || c == '.') => rest.trim_start_matches('.'),
+        Some(rest) if rest.starts_with(|c: char| c.is_ascii_digit() || c == '.') => {
+            rest.trim_start_matches('.')
+        }
         _ => word,
     });
     words.map(|word| word.strip_suffix(".0").unwrap_or(word)).collect::<Vec<_>>().join(" ")
@@ -176,7 +178,9 @@ fn exception_of(words: &str) -> Option<String> {
     let lower = words.to_ascii_lowercase();
     let all = |parts: &[&str]| parts.iter().all(|part| lower.contains(part));
     let id = match () {
-        () if all(&["gcc", "3.1"]) || all(&["gcc runtime"]) || lower == "gcc exception" => "GCC-exception-3.1",
+        () if all(&["gcc", "3.1"]) || all(&["gcc runtime"]) || lower == "gcc exception" => {
+            "GCC-exception-3.1"
+        }
         () if all(&["autoconf", "3"]) => "Autoconf-exception-3.0",
         () if all(&["autoconf"]) => "Autoconf-exception-generic",
         () if all(&["bison"]) => "Bison-exception-2.2",

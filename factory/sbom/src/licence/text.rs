@@ -21,7 +21,10 @@ pub(super) fn recognise(text: &str) -> Vec<&'static str> {
     if has("redistribution and use in source and binary forms") {
         found.push(if has("all advertising materials mentioning features") {
             "BSD-4-Clause"
-        } else if has("neither the name") || has("the name of the author may not be used") || has("may not be used to endorse") {
+        } else if has("neither the name")
+            || has("the name of the author may not be used")
+            || has("may not be used to endorse")
+        {
             "BSD-3-Clause"
         } else {
             "BSD-2-Clause"
@@ -41,8 +44,14 @@ const SENTENCES: [(&str, &str); 22] = [
     ("apache license version 2.0, january 2004", "Apache-2.0"),
     ("licensed under the apache license, version 2.0", "Apache-2.0"),
     ("common-licenses/apache-2.0", "Apache-2.0"),
-    ("permission to use, copy, modify, and/or distribute this software for any purpose with or without fee", "ISC"),
-    ("permission to use, copy, modify, and distribute this software for any purpose with or without fee is hereby granted, provided that the above copyright notice and this permission notice appear in all copies", "ISC"),
+    (
+        "permission to use, copy, modify, and/or distribute this software for any purpose with or without fee",
+        "ISC",
+    ),
+    (
+        "permission to use, copy, modify, and distribute this software for any purpose with or without fee is hereby granted, provided that the above copyright notice and this permission notice appear in all copies",
+        "ISC",
+    ),
     ("mozilla public license version 2.0", "MPL-2.0"),
     ("mozilla public license, v. 2.0", "MPL-2.0"),
     ("common-licenses/mpl-2.0", "MPL-2.0"),
@@ -65,19 +74,33 @@ const SENTENCES: [(&str, &str); 22] = [
 /// GNU licences: by a link to Debian's copies, by the usual sentence, or by the title of the text itself.
 fn gnu(text: &str) -> Vec<&'static str> {
     let mut found = Vec::new();
-    for (family, words) in [("GPL", "gnu general public license"), ("LGPL", "gnu lesser general public license"), ("AGPL", "gnu affero general public license")] {
+    for (family, words) in [
+        ("GPL", "gnu general public license"),
+        ("LGPL", "gnu lesser general public license"),
+        ("AGPL", "gnu affero general public license"),
+    ] {
         for version in ["1", "2", "2.1", "3"] {
-            let linked = mentions(text, &format!("common-licenses/{}-{version}", family.to_ascii_lowercase()));
+            let linked =
+                mentions(text, &format!("common-licenses/{}-{version}", family.to_ascii_lowercase()));
             let later = [
-                format!("{words} as published by the free software foundation; either version {version} of the license, or (at your option) any later version"),
-                format!("{words} as published by the free software foundation; either version {version}, or (at your option) any later version"),
-                format!("{words} as published by the free software foundation, either version {version} of the license, or (at your option) any later version"),
+                format!(
+                    "{words} as published by the free software foundation; either version {version} of the license, or (at your option) any later version"
+                ),
+                format!(
+                    "{words} as published by the free software foundation; either version {version}, or (at your option) any later version"
+                ),
+                format!(
+                    "{words} as published by the free software foundation, either version {version} of the license, or (at your option) any later version"
+                ),
                 format!("{words}, version {version} or later"),
                 format!("{words} version {version} or later"),
             ];
             let later = later.iter().any(|sentence| text.contains(sentence.as_str()))
-                || (linked && text.contains(&format!("version {version}")) && text.contains("any later version"));
-            let titled = mentions(text, &format!("{words} version {version}")) || mentions(text, &format!("{words}, version {version}"));
+                || (linked
+                    && text.contains(&format!("version {version}"))
+                    && text.contains("any later version"));
+            let titled = mentions(text, &format!("{words} version {version}"))
+                || mentions(text, &format!("{words}, version {version}"));
             if !(linked || later || titled) {
                 continue;
             }
@@ -136,7 +159,10 @@ mod tests {
                 &["BSD-3-Clause"],
             ),
             ("Redistribution and use in source and binary forms, with or without", &["BSD-2-Clause"]),
-            ("Permission is hereby granted, free of charge, to any person obtaining a copy\nof this software", &["MIT"]),
+            (
+                "Permission is hereby granted, free of charge, to any person obtaining a copy\nof this software",
+                &["MIT"],
+            ),
             ("All rights reserved.", &[]),
         ];
         for (text, expected) in cases {

@@ -8,11 +8,11 @@ mod entry;
 mod resolve;
 mod walk;
 
-use std::cell::Cell;
 use std::fs::File;
 use std::io::Read;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
@@ -70,7 +70,7 @@ pub struct Root {
     fd: OwnedFd,
     path: PathBuf,
     /// Whether `openat2` may be called here; found out by the first call.
-    openat2: Cell<bool>,
+    openat2: AtomicBool,
 }
 
 impl Root {
@@ -81,7 +81,7 @@ impl Root {
     pub fn open(path: &Path) -> std::io::Result<Self> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let fd = rustix::fs::open(path, flags, Mode::empty())?;
-        Ok(Self { fd, path: path.to_owned(), openat2: Cell::new(true) })
+        Ok(Self { fd, path: path.to_owned(), openat2: AtomicBool::new(true) })
     }
 
     /// Where it lies on the machine.
@@ -101,6 +101,26 @@ impl Root {
             _ => return Err(Problem::NotAFile),
         }
         Ok(File::from(self.open_below(path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY)?))
+    }
+
+    /// A regular file that the walk has met, opened for reading: no link is followed on the way, and it is one call.
+    ///
+    /// # Errors
+    /// It is not there any more, or became something else.
+    pub fn plain_file(&self, path: &[u8]) -> Result<File> {
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        if self.openat2.load(Ordering::Relaxed) {
+            let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_SYMLINKS;
+            match rustix::fs::openat2(&self.fd, path, flags, Mode::empty(), resolve) {
+                Err(Errno::NOSYS | Errno::PERM) => self.openat2.store(false, Ordering::Relaxed),
+                Err(Errno::AGAIN) => {}
+                other => return Ok(File::from(other?)),
+            }
+        }
+        if resolve::canonical(self.fd.as_fd(), path)? != path {
+            return Err(Problem::Missing);
+        }
+        Ok(File::from(rustix::fs::openat(&self.fd, path, flags, Mode::empty())?))
     }
 
     /// All bytes of a regular file of at most `limit` bytes.
@@ -131,6 +151,13 @@ impl Root {
     #[must_use]
     pub fn is_file(&self, path: &[u8]) -> bool {
         self.open_below(path, OFlags::PATH).is_ok_and(|fd| kind_of(fd.as_fd()) == Ok(FileType::RegularFile))
+    }
+
+    /// When a file was last modified, in seconds since 1970, links followed.
+    #[must_use]
+    pub fn modified(&self, path: &[u8]) -> Option<i64> {
+        let fd = self.open_below(path, OFlags::PATH).ok()?;
+        Some(rustix::fs::statat(fd, "", AtFlags::EMPTY_PATH).ok()?.st_mtime)
     }
 
     /// Where a symbolic link leads, as it is written.
@@ -167,10 +194,10 @@ impl Root {
     fn open_below(&self, path: &[u8], flags: OFlags) -> Result<OwnedFd> {
         let flags = flags | OFlags::CLOEXEC;
         let path = clean(path);
-        if self.openat2.get() {
+        if self.openat2.load(Ordering::Relaxed) {
             let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
             match rustix::fs::openat2(&self.fd, &path, flags, Mode::empty(), resolve) {
-                Err(Errno::NOSYS | Errno::PERM) => self.openat2.set(false),
+                Err(Errno::NOSYS | Errno::PERM) => self.openat2.store(false, Ordering::Relaxed),
                 // The kernel saw the tree change under it and asks to be asked again.
                 Err(Errno::AGAIN) => {}
                 other => return Ok(other?),

@@ -64,15 +64,29 @@ impl<'a> Canonical<'a> {
     /// there stays as it was written.
     pub fn path(&mut self, path: &[u8]) -> Vec<u8> {
         let path = normal(path);
-        let directory = parent(&path);
-        if directory.is_empty() {
+        // No kernel opens a longer one, so nothing lies there.
+        if path.len() > limits::WORD {
             return path;
         }
-        if !self.known.contains_key(directory) {
-            let found = self.root.canonical(directory).unwrap_or_else(|_| directory.to_vec());
-            self.known.insert(directory.to_vec(), found);
+        let directory = self.directory(parent(&path));
+        join(&directory, super::name(&path))
+    }
+
+    /// One call of the kernel for every directory that was not met before.
+    fn directory(&mut self, directory: &[u8]) -> Vec<u8> {
+        if directory.is_empty() {
+            return Vec::new();
         }
-        let found = self.known.get(directory).map_or(directory, Vec::as_slice);
-        join(found, super::name(&path))
+        if let Some(known) = self.known.get(directory) {
+            return known.clone();
+        }
+        let above = self.directory(parent(directory));
+        let here = join(&above, super::name(directory));
+        let found = match rustix::fs::readlinkat(&self.root.fd, here.as_slice(), Vec::new()) {
+            Ok(_) => self.root.canonical(&here).unwrap_or_else(|_| directory.to_vec()),
+            Err(_) => here,
+        };
+        self.known.insert(directory.to_vec(), found.clone());
+        found
     }
 }

@@ -30,8 +30,9 @@ pub(super) fn read(root: &Root, out: &mut Inventory, package: &mut Package) {
 fn is_machine_readable(text: &str) -> bool {
     let Some(first) = stanzas(text).next() else { return false };
     let format = first.get("Format").or_else(|| first.get("Format-Specification"));
-    format.is_some_and(|format| format.contains("copyright-format") || format.to_ascii_lowercase().contains("dep5"))
-        || (first.get("Files").is_some() && first.get("License").is_some())
+    format.is_some_and(|format| {
+        format.contains("copyright-format") || format.to_ascii_lowercase().contains("dep5")
+    }) || (first.get("Files").is_some() && first.get("License").is_some())
 }
 
 fn machine_readable(text: &str, package: &mut Package) {
@@ -52,7 +53,11 @@ fn machine_readable(text: &str, package: &mut Package) {
             }
         }
         if at == 0 || stanza.get("Files").is_some() {
-            copyright.extend(stanza.all("Copyright").flat_map(|value| unfold(value).lines().map(ToOwned::to_owned).collect::<Vec<_>>()));
+            copyright.extend(
+                stanza
+                    .all("Copyright")
+                    .flat_map(|value| unfold(value).lines().map(ToOwned::to_owned).collect::<Vec<_>>()),
+            );
         }
     }
     let licences = names.iter().map(|name| {

@@ -131,19 +131,26 @@ fn digests(bytes: &[u8], files: &mut BTreeMap<Vec<u8>, OwnedFile>, path: &[u8], 
         owned.checksum = Some(digest);
     }
     if broken > 0 {
-        out.warn(NAME, path, format!("{broken} lines are no digest with a path: those files are missing from their package"));
+        out.warn(
+            NAME,
+            path,
+            format!("{broken} lines are no digest with a path: those files are missing from their package"),
+        );
     }
 }
 
 fn md5(hex: &str) -> Option<Checksum> {
     let hex = hex.to_ascii_lowercase();
-    (hex.len() == 32 && hex.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some(Checksum { algorithm: "MD5", hex })
+    (hex.len() == 32 && hex.bytes().all(|byte| byte.is_ascii_hexdigit()))
+        .then_some(Checksum { algorithm: "MD5", hex })
 }
 
 /// Files that dpkg puts elsewhere: three lines each, from, to, and whose package is excepted.
 fn diversions(root: &Root, out: &mut Inventory) -> BTreeMap<Vec<u8>, (Vec<u8>, String)> {
     let mut found = BTreeMap::new();
-    let Some(bytes) = out.read(root, NAME, b"var/lib/dpkg/diversions", limits::METADATA) else { return found };
+    let Some(bytes) = out.read(root, NAME, b"var/lib/dpkg/diversions", limits::METADATA) else {
+        return found;
+    };
     let mut lines = bytes.split(|byte| *byte == b'\n').map(|line| line.strip_prefix(b"/").unwrap_or(line));
     while let (Some(from), Some(to), Some(by)) = (lines.next(), lines.next(), lines.next()) {
         found.insert(from.to_vec(), (to.to_vec(), String::from_utf8_lossy(by).into_owned()));

@@ -61,10 +61,18 @@ fn database(
     let mut count = 0;
     for stanza in stanzas(&text) {
         if let Some(line) = stanza.broken {
-            out.warn(NAME, path, format!("line {line} is no field: the package of line {} may be incomplete", stanza.line));
+            out.warn(
+                NAME,
+                path,
+                format!("line {line} is no field: the package of line {} may be incomplete", stanza.line),
+            );
         }
         let Some(name) = stanza.line_of("Package") else {
-            out.warn(NAME, path, format!("the stanza of line {} names no package, so it is left out", stanza.line));
+            out.warn(
+                NAME,
+                path,
+                format!("the stanza of line {} names no package, so it is left out", stanza.line),
+            );
             continue;
         };
         count += 1;
@@ -101,7 +109,9 @@ impl State {
             "installed" => Self::Present(None),
             "not-installed" | "config-files" => Self::Absent,
             "" => Self::Present(Some(format!("dpkg's state of it cannot be read: {status:?}"))),
-            odd => Self::Present(Some(format!("dpkg calls it {odd}: its files are on the disk, but it may not be set up"))),
+            odd => Self::Present(Some(format!(
+                "dpkg calls it {odd}: its files are on the disk, but it may not be set up"
+            ))),
         }
     }
 }
@@ -125,7 +135,11 @@ fn package(
 ) {
     let version = stanza.line_of("Version").unwrap_or_default();
     if version.is_empty() {
-        out.warn(NAME, path, format!("{name} (line {}) has no version: the file may be cut off", stanza.line));
+        out.warn(
+            NAME,
+            path,
+            format!("{name} (line {}) has no version: the file may be cut off", stanza.line),
+        );
     }
     let architecture = lists.architecture;
     let source = source(stanza, name, version);
@@ -155,7 +169,8 @@ fn package(
         package.requires.extend(requirements(stanza.get(field).unwrap_or_default()));
     }
     package.requires.truncate(limits::REQUIREMENTS);
-    let source_purl = purl::build("deb", &vendor, &source.0, &source.1, &[("arch", "source"), ("distro", &distro)]);
+    let source_purl =
+        purl::build("deb", &vendor, &source.0, &source.1, &[("arch", "source"), ("distro", &distro)]);
     package.source = source_purl.ok().map(|purl| Source { name: source.0, version: source.1, purl });
     package.supplier = stanza.line_of("Maintainer").and_then(Party::parse);
     package.originator = stanza.line_of("Original-Maintainer").and_then(Party::parse);
@@ -186,7 +201,8 @@ fn source(stanza: &Stanza<'_>, name: &str, version: &str) -> (String, String) {
 
 /// A binary that was built again has its source's version and `+b1`.
 fn without_rebuild(version: &str) -> String {
-    let bare = version.rsplit_once("+b").filter(|(_, n)| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()));
+    let bare =
+        version.rsplit_once("+b").filter(|(_, n)| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()));
     bare.map_or(version, |(bare, _)| bare).to_owned()
 }
 

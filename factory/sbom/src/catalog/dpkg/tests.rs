@@ -20,7 +20,9 @@ fn scan(build: impl FnOnce(&Path)) -> Inventory {
 }
 
 fn stanza(name: &str, status: &str) -> String {
-    format!("Package: {name}\nStatus: {status}\nArchitecture: amd64\nVersion: 1:2-3\nMaintainer: M <m@x.org>\n")
+    format!(
+        "Package: {name}\nStatus: {status}\nArchitecture: amd64\nVersion: 1:2-3\nMaintainer: M <m@x.org>\n"
+    )
 }
 
 fn names(out: &Inventory) -> Vec<&str> {
@@ -39,8 +41,10 @@ fn states() {
         let mut text: String = states.map(|(name, status)| stanza(name, status) + "\n").concat();
         text.push_str("Package: gone\nStatus: purge ok not-installed\nArchitecture: amd64\n");
         fs::write(at.join("var/lib/dpkg/status"), text).unwrap();
-        fs::write(at.join("var/lib/dpkg/status.d/slim"), "Package: slim\nVersion: 1\nArchitecture: all\n").unwrap();
-        fs::write(at.join("var/lib/dpkg/status.d/slim.md5sums"), format!("{}  usr/x\n", "a".repeat(32))).unwrap();
+        fs::write(at.join("var/lib/dpkg/status.d/slim"), "Package: slim\nVersion: 1\nArchitecture: all\n")
+            .unwrap();
+        fs::write(at.join("var/lib/dpkg/status.d/slim.md5sums"), format!("{}  usr/x\n", "a".repeat(32)))
+            .unwrap();
     });
     assert_eq!(names(&out), ["in", "half", "un", "slim"]);
     let noted: Vec<bool> = out.packages().iter().map(|package| !package.notes.is_empty()).collect();
@@ -74,12 +78,15 @@ fn names_of(field: &str) -> Vec<Vec<String>> {
 #[test]
 fn files_of_every_list() {
     let out = scan(|at| {
-        let conffiles = format!("Conffiles:\n /etc/a.conf {}\n /etc/old {} obsolete\n", "b".repeat(32), "c".repeat(32));
+        let conffiles =
+            format!("Conffiles:\n /etc/a.conf {}\n /etc/old {} obsolete\n", "b".repeat(32), "c".repeat(32));
         fs::write(at.join("var/lib/dpkg/status"), stanza("a", "install ok installed") + &conffiles).unwrap();
         let list = "/.\n/usr\n/usr/bin/a\n/usr/bin/diverted\n/etc/a.conf\n";
         fs::write(at.join("var/lib/dpkg/info/a:amd64.list"), list).unwrap();
-        fs::write(at.join("var/lib/dpkg/info/a:amd64.md5sums"), format!("{}  usr/bin/a\n", "a".repeat(32))).unwrap();
-        fs::write(at.join("var/lib/dpkg/diversions"), "/usr/bin/diverted\n/usr/bin/diverted.real\nother\n").unwrap();
+        fs::write(at.join("var/lib/dpkg/info/a:amd64.md5sums"), format!("{}  usr/bin/a\n", "a".repeat(32)))
+            .unwrap();
+        fs::write(at.join("var/lib/dpkg/diversions"), "/usr/bin/diverted\n/usr/bin/diverted.real\nother\n")
+            .unwrap();
     });
     let files = &out.packages()[0].files;
     let paths: Vec<_> = files.iter().map(|file| String::from_utf8_lossy(&file.path).into_owned()).collect();
@@ -97,7 +104,11 @@ fn a_broken_database_is_said() {
         ("Package: a\nVersion: 1\nnonsense\n", "line 3 is no field"),
     ] {
         let out = scan(|at| fs::write(at.join("var/lib/dpkg/status"), text).unwrap());
-        assert!(out.warnings().iter().any(|warning| warning.message.contains(word)), "{text:?}: {:?}", out.warnings());
+        assert!(
+            out.warnings().iter().any(|warning| warning.message.contains(word)),
+            "{text:?}: {:?}",
+            out.warnings()
+        );
     }
     let out = scan(|at| fs::write(at.join("var/lib/dpkg/info/lost.list"), "/x\n").unwrap());
     assert!(out.warnings()[0].message.contains("lost"), "{:?}", out.warnings());
