@@ -79,7 +79,7 @@ fn database(root: &Root, out: &mut Inventory, path: &[u8]) {
     match read {
         Ok(read) => add_all(out, path, read),
         Err(fault) => {
-            out.warn(NAME, path, format!("is no package database, so all packages are missing: {fault}"))
+            out.warn(NAME, path, format!("is no package database, so all packages are missing: {fault}"));
         }
     }
 }

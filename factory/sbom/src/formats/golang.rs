@@ -184,7 +184,7 @@ fn pointed(
 
 /// Without the marks that surround the list so that other tools find it.
 fn unmarked(modules: &[u8]) -> &[u8] {
-    let marked = modules.len() >= 2 * MARK + 1 && modules[modules.len() - MARK - 1] == b'\n';
+    let marked = modules.len() > 2 * MARK && modules[modules.len() - MARK - 1] == b'\n';
     if marked { &modules[MARK..modules.len() - MARK] } else { &[] }
 }
 

@@ -37,7 +37,7 @@ pub struct Model {
 pub fn safetensors(file: &(impl ReadAt + ?Sized)) -> Result<Model, Broken> {
     let head = file.range(0, 8)?;
     let length = Order::Little.u64(&head, 0).unwrap_or_default();
-    if length > SAFETENSORS_HEAD || length < 2 {
+    if !(2..=SAFETENSORS_HEAD).contains(&length) {
         return Err(Broken::at(0, format!("a head of {length} bytes; 2 to {SAFETENSORS_HEAD} are expected")));
     }
     if length > file.length() - 8 {
@@ -237,7 +237,7 @@ impl<R: ReadAt + ?Sized> Gguf<'_, R> {
                 return Err(Broken::at(self.stream.place(), format!("a list of the unknown kind {other}")));
             }
         };
-        self.skip(count.checked_mul(size).unwrap_or(u64::MAX))
+        self.skip(count.saturating_mul(size))
     }
 }
 
