@@ -119,27 +119,45 @@ fn excerpt(text: &str) -> String {
 fn join(parts: impl IntoIterator<Item = Licence>, operator: &str) -> Licence {
     let mut expressions = Vec::new();
     let mut references = BTreeMap::new();
+    let inner = format!(" {operator} ");
+    let other = if operator == "AND" { " OR " } else { " AND " };
     for part in parts {
         references.extend(part.references);
         let Some(expression) = part.expression else { continue };
-        // A conjunction inside of a conjunction needs no parentheses and no repetition.
-        if operator == "AND" && !expression.contains(" OR ") {
-            expressions.extend(expression.split(" AND ").map(ToOwned::to_owned));
-        } else if expression.contains(" OR ") && operator == "AND" || expression.contains(" AND ") {
+        // A conjunction inside of a conjunction needs no parentheses and no repetition; anything else does.
+        if split(&expression, other).len() > 1 {
             expressions.push(format!("({expression})"));
         } else {
-            expressions.push(expression);
+            expressions.extend(split(&expression, &inner).into_iter().map(ToOwned::to_owned));
         }
     }
     expressions.sort();
     expressions.dedup();
     if let [only] = expressions.as_slice() {
         let bare = only.strip_prefix('(').and_then(|rest| rest.strip_suffix(')'));
-        let bare = bare.filter(|inner| !inner.contains(['(', ')'])).unwrap_or(only).to_owned();
-        return Licence { expression: Some(bare), references };
+        return Licence { expression: Some(bare.unwrap_or(only).to_owned()), references };
     }
-    let expression = (!expressions.is_empty()).then(|| expressions.join(&format!(" {operator} ")));
+    let expression = (!expressions.is_empty()).then(|| expressions.join(&inner));
     Licence { expression, references }
+}
+
+/// The parts of an expression between an operator that stands in no parentheses.
+fn split<'a>(expression: &'a str, operator: &str) -> Vec<&'a str> {
+    let mut parts = Vec::new();
+    let mut rest = expression;
+    let mut from = 0;
+    while let Some(at) = rest.get(from..).and_then(|tail| tail.find(operator)).map(|at| at + from) {
+        let head = rest.get(..at).unwrap_or_default();
+        if head.matches('(').count() == head.matches(')').count() {
+            parts.push(head);
+            rest = rest.get(at + operator.len()..).unwrap_or_default();
+            from = 0;
+        } else {
+            from = at + operator.len();
+        }
+    }
+    parts.push(rest);
+    parts
 }
 
 /// An expression in SPDX's grammar or in the wild's: `and`, `or`, `/`, `|`, commas, parentheses, names of several words.
@@ -350,6 +368,8 @@ mod tests {
                 "(Artistic-1.0-Perl OR GPL-2.0-or-later) AND BSD-3-Clause",
             ),
             ("GPL-2+ and LGPL-2.1+", "GPL-2.0-or-later AND LGPL-2.1-or-later"),
+            ("(MIT or GPL-2) and (ISC and (MIT or GPL-2))", "(GPL-2.0-only OR MIT) AND ISC"),
+            ("MIT or ISC or (MIT or Zlib)", "ISC OR MIT OR Zlib"),
             ("MPL 2.0", "MPL-2.0"),
             ("ISC License (ISCL)", "ISC"),
             ("PSF", "PSF-2.0"),

@@ -243,7 +243,11 @@ fn packages<'a>(
 }
 
 fn root_package(document: &Document) -> SpdxPackage<'_> {
+    let code = loose_code(document);
     SpdxPackage {
+        files_analyzed: code.is_some(),
+        package_verification_code: code
+            .map(|value| VerificationCode { package_verification_code_value: value }),
         id: ROOT.into(),
         name: document.name().into(),
         version_info: document.version().into(),
@@ -339,28 +343,30 @@ fn one<'a>(document: &'a Document, at: usize, package: &'a Package, id: &'a str)
     }
 }
 
-/// SHA-1 over the sorted SHA-1s of all files of a package; none unless all of them are in the document.
+/// The code of a package's files; none unless all of them are in the document.
 fn verification_code(document: &Document, at: usize) -> Option<String> {
     if document.files.incomplete || document.files.records.is_empty() {
         return None;
     }
-    let places = document.settled.packages.get(at)?;
     let records = &document.files.records;
-    let mut digests: Vec<String> = places
-        .files
-        .iter()
-        .filter_map(|file| {
-            // Records are in the order of the walk, which compares names part by part.
-            let found = records.binary_search_by(|record| by_parts(&record.path, &file.path)).ok()?;
-            let record = records.get(found)?;
-            record.owners.contains(&at).then(|| hex(&record.sha1))
-        })
-        .collect();
-    if digests.is_empty() {
-        return None;
-    }
+    code_of(document.settled.packages.get(at)?.files.iter().filter_map(|file| {
+        // Records are in the order of the walk, which compares names part by part.
+        let found = records.binary_search_by(|record| by_parts(&record.path, &file.path)).ok()?;
+        records.get(found).filter(|record| record.owners.contains(&at))
+    }))
+}
+
+/// The code of files that belong to no package: they are the root's own.
+fn loose_code(document: &Document) -> Option<String> {
+    let loose = document.files.records.iter().filter(|record| record.owners.is_empty());
+    if document.files.incomplete { None } else { code_of(loose) }
+}
+
+/// SHA-1 over the sorted SHA-1s.
+fn code_of<'a>(records: impl Iterator<Item = &'a Record>) -> Option<String> {
+    let mut digests: Vec<String> = records.map(|record| hex(&record.sha1)).collect();
     digests.sort_unstable();
-    Some(hex(&Sha1::digest(digests.concat())))
+    (!digests.is_empty()).then(|| hex(&Sha1::digest(digests.concat())))
 }
 
 /// The order of the walk.
@@ -489,11 +495,13 @@ fn relationships<'a>(
             all.push(between(id(at), "GENERATED_FROM", source_id(source)));
         }
     }
+    // Whoever contains files must have a verification code, and there is none for a list with gaps.
+    let has = if document.files.incomplete { "OTHER" } else { "CONTAINS" };
     for (record, file) in document.files.records.iter().zip(file_ids) {
         if record.owners.is_empty() {
-            all.push(between(ROOT, "CONTAINS", file.as_str()));
+            all.push(between(ROOT, has, file.as_str()));
         }
-        all.extend(record.owners.iter().map(|owner| between(id(*owner), "CONTAINS", file.as_str())));
+        all.extend(record.owners.iter().map(|owner| between(id(*owner), has, file.as_str())));
     }
     all
 }

@@ -12,9 +12,15 @@ use crate::root::Root;
 /// Copyright lines of one package that a document holds.
 const MOST_NOTICES: usize = 200;
 
-pub(super) fn read(root: &Root, out: &mut Inventory, package: &mut Package) {
-    let path = format!("usr/share/doc/{}/copyright", package.name);
-    let Some(bytes) = out.read(root, NAME, path.as_bytes(), limits::LICENCE_TEXT) else { return };
+/// `twins` are packages whose file holds for this one too, where it has none: its folder may be a link to theirs, and slim
+/// images drop links.
+pub(super) fn read(root: &Root, out: &mut Inventory, package: &mut Package, twins: &[String]) {
+    let names = std::iter::once(&package.name).chain(twins);
+    let paths: Vec<String> = names.map(|name| format!("usr/share/doc/{name}/copyright")).collect();
+    let found = paths
+        .into_iter()
+        .find_map(|path| Some((out.read(root, NAME, path.as_bytes(), limits::LICENCE_TEXT)?, path)));
+    let Some((bytes, path)) = found else { return };
     let text = String::from_utf8_lossy(&bytes);
     package.evidence.push(path.into_bytes());
     if is_machine_readable(&text) {

@@ -181,7 +181,8 @@ fn package(
     } else {
         lists.info.files(root, out, name, architecture, stanza.get("Conffiles").unwrap_or_default())
     };
-    copyright::read(root, out, &mut package);
+    let twins = twins(stanza, version);
+    copyright::read(root, out, &mut package, &twins);
     out.add(package);
 }
 
@@ -219,6 +220,14 @@ fn upstream(source: &(String, String), name: &str, version: &str) -> String {
 /// `a (>= 1) | b, c:any` as requirements.
 fn requirements(field: &str) -> Vec<Requirement> {
     names(field).into_iter().map(|names| Requirement { names, optional: false }).collect()
+}
+
+/// Packages of the same source that this one needs in its own version: only theirs may hold its documentation.
+fn twins(stanza: &Stanza<'_>, version: &str) -> Vec<String> {
+    let exact = format!("(= {version})");
+    let relations =
+        stanza.get("Depends").unwrap_or_default().split(',').filter(|relation| relation.contains(&exact));
+    relations.flat_map(|relation| names(relation).into_iter().flatten()).collect()
 }
 
 /// Names in a list of relations, alternatives together.

@@ -134,6 +134,13 @@ fn licences_machine_readable_and_prose() {
     let package = with("Copyright (C) 1999 Me\nsee /usr/share/common-licenses/GPL-3.\n");
     assert_eq!(package.licence.expression.as_deref(), Some("GPL-3.0-only"));
     assert_eq!(package.copyright.as_deref(), Some("Copyright (C) 1999 Me"));
+    let twin = scan(|at| {
+        let needs = "Depends: c (>= 1), a (= 1:2-3)\n\n";
+        let text = stanza("b", "install ok installed") + needs + &stanza("a", "install ok installed");
+        fs::write(at.join("var/lib/dpkg/status"), text).unwrap();
+        fs::write(at.join("usr/share/doc/a/copyright"), "see /usr/share/common-licenses/GPL-3.\n").unwrap();
+    });
+    assert_eq!(twin.packages()[0].licence.expression.as_deref(), Some("GPL-3.0-only"));
     let package = with("Do as you like.\n");
     assert_eq!(package.licence.expression.as_deref(), Some("LicenseRef-a-copyright"));
     assert_eq!(package.licence.references["LicenseRef-a-copyright"].text.as_deref(), Some("Do as you like."));
