@@ -5,6 +5,7 @@ The fuzzer goes on from them; `run.sh --minimise` takes the best of what it foun
 (Debian: db5.3-util).
 """
 
+import hashlib
 import io
 import json
 import pathlib
@@ -220,9 +221,41 @@ def texts():
     seed("cuda_version", "one", json.dumps({"cuda": {"name": "CUDA SDK", "version": "12.4.1"}, "libcublas": {"name": "x", "version": "1"}}))
 
 
+def house():
+    """What the rest of the house reads: its own documents, and what comes back from engines and images."""
+    root = HERE.parents[2]
+    seed("manifest", "llm_serve", (root / "manifests/llm_serve.json").read_bytes())
+    seed("template", "llm_serve", (root / "manifests/templates/llm_serve/0.1.0.json").read_bytes())
+    for name in ("security", "core", "model_serve_mock"):
+        seed("fragment", name, (root / f"fragments/{name}/0.1.0/fragment.json").read_bytes())
+    seed("plan", "light", (root / "manifests/plans/baseline_core_light.json").read_bytes())
+    seed("image_config", "debian", json.dumps({"architecture": "amd64", "os": "linux", "created": "2024-01-01T00:00:00Z",
+         "config": {"Env": ["PATH=/bin"], "Cmd": ["sh"], "OnBuild": ["RUN x"], "Labels": {"a": "b"}, "ExposedPorts": {"80/tcp": {}},
+         "Healthcheck": {"Test": ["CMD", "x"], "Interval": 1000000000}}, "rootfs": {"type": "layers", "diff_ids": ["sha256:" + "a" * 64]},
+         "history": [{"created_by": "x", "empty_layer": True}]}))
+    field = lambda number, data: bytes([number << 3 | 2, len(data)]) + data
+    source = field(3, field(1, b"docker-image://docker.io/library/debian:bookworm"))
+    terminal = field(1, field(1, b"sha256:" + hashlib.sha256(source).hexdigest().encode()))
+    seed("definition", "one", field(1, source) + field(1, terminal))
+    seed("explain_inputs", "one", json.dumps({"schema_version": 1, "product": "a", "platform": "linux/amd64", "fragments": []}))
+    seed("dockerignore", "one", "# x\n*.o\n!/keep/../a\n./b//c\n\n")
+    three = {
+        0: "Package: a\nStatus: install ok installed\nVersion: 1\nDepends: b (>= 1)\n\nPackage: b\nStatus: install ok installed\nVersion: 1\n",
+        1: "/bin/a\n/bin/a.real\nb\n", 2: "root root 4755 /bin/a\n", 3: "/usr/lib a\n",
+        4: "auto\n/usr/bin/editor\neditor.1.gz\n/usr/share/man/editor.1.gz\n\n/bin/vi\n10\n/usr/share/man/vi.1.gz\n\n",
+        5: "Package: a\nArchitecture: amd64\nAuto-Installed: 1\n\n", 6: "Name: a/b\nTemplate: a/b\nValue: x\nOwners: a\n\n",
+        7: "root:x:0:0:root:/root:/bin/sh\na:x:1000:1000::/a:/bin/sh\n", 8: "a:!::b\n", 9: "a:100000:65536\n",
+        10: "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n", 11: "glibc-ld.so.cache1.1",
+    }
+    for which, text in three.items():
+        side = text.replace("1", "2", 1)
+        seed("shared_databases", str(which), bytes([which]) + b"\0".join(t.encode() for t in (text, side, text + text)))
+
+
 sqlite()
 ndb()
 bdb()
+house()
 programs()
 archives()
 models()
