@@ -6,6 +6,7 @@
 //!
 //! * [`root`]: a root filesystem that is looked at and never left. All reading goes through it.
 //! * [`catalog`]: one module a package manager or format. A cataloger reads and adds; it decides nothing else.
+//! * [`formats`]: readers of foreign bytes, which know no files and no inventory.
 //! * [`model`]: what is found: packages, files, warnings.
 //! * [`licence`], [`purl`]: foreign words into SPDX expressions and package URLs.
 //! * [`settle`]: what only the whole inventory shows: who owns whose files, who depends on whom.
@@ -22,6 +23,7 @@
 pub mod catalog;
 pub mod cli;
 pub mod files;
+pub mod formats;
 pub mod fragment;
 pub mod licence;
 pub mod limits;

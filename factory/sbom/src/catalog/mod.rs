@@ -11,20 +11,35 @@
 //! Rules: read only through [`Root`] and [`Entry`]; give every read a limit; what is broken is said with
 //! [`Inventory::warn`] and the rest is read on; never panic, never loop on the input's say-so.
 
+mod apk;
+mod binaries;
+mod conda;
+mod documents;
 mod dpkg;
+mod java;
+mod models;
 mod npm;
 mod nvidia;
 mod os_release;
 mod party;
 mod python;
+mod rpm;
 pub mod stanza;
 
+pub use apk::Apk;
+pub use binaries::Binaries;
+pub use conda::Conda;
+pub use documents::Documents;
 pub use dpkg::Dpkg;
+pub use java::Java;
+pub use models::Models;
 pub use npm::Npm;
 pub use nvidia::Nvidia;
 pub use os_release::OsRelease;
 pub use python::Python;
+pub use rpm::Rpm;
 
+use crate::formats::Broken;
 use crate::model::Inventory;
 use crate::root::{Entry, Root};
 
@@ -53,5 +68,23 @@ pub trait Cataloger {
 /// Every cataloger, in the order in which they run: the operating system first, then package managers, then the rest.
 #[must_use]
 pub fn all() -> Vec<Box<dyn Cataloger>> {
-    vec![Box::new(OsRelease), Box::new(Dpkg), Box::new(Python), Box::new(Npm), Box::new(Nvidia)]
+    vec![
+        Box::new(OsRelease),
+        Box::new(Dpkg),
+        Box::new(Apk),
+        Box::new(Rpm),
+        Box::new(Python),
+        Box::new(Conda),
+        Box::new(Npm),
+        Box::new(Binaries),
+        Box::new(Java),
+        Box::new(Nvidia),
+        Box::new(Models),
+        Box::new(Documents),
+    ]
+}
+
+/// Puts a fault of a file into the document, with what it costs.
+fn say(out: &mut Inventory, cataloger: &'static str, place: &[u8], fault: &Broken, so: &str) {
+    out.warn(cataloger, place, format!("is broken, so {so}: {fault}"));
 }

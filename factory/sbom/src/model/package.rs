@@ -30,10 +30,11 @@ pub enum Ecosystem {
 }
 
 impl Ecosystem {
-    /// A package manager of the system: it may own files that packages of others consist of.
+    /// A package manager of the system, or conda, which is one in a folder of its own: it may own files that packages of
+    /// others consist of.
     #[must_use]
     pub fn is_system(self) -> bool {
-        matches!(self, Self::Deb | Self::Apk | Self::Rpm)
+        matches!(self, Self::Deb | Self::Apk | Self::Rpm | Self::Conda)
     }
 }
 
