@@ -31,6 +31,9 @@ pub(crate) enum Action {
     /// The frontend's own image
     #[command(subcommand)]
     Frontend(FrontendAction),
+    /// The SBOM generator's image
+    #[command(subcommand)]
+    Sbom(SbomAction),
     /// Layers of an image, or which of them two images share
     Layers(Box<Layers>),
 }
@@ -60,6 +63,13 @@ pub(crate) enum FrontendAction {
     Build(FrontendBuild),
 }
 
+#[derive(Debug, Subcommand)]
+pub(crate) enum SbomAction {
+    /// Compile the generator and load its image into the engine, where it is not there yet
+    Build(FrontendBuild),
+}
+
+/// Where one of our own images goes.
 #[derive(Debug, Args)]
 pub(crate) struct FrontendBuild {
     #[command(flatten)]

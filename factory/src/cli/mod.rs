@@ -11,7 +11,8 @@ mod plan;
 use clap::Parser;
 
 use crate::exit::{Error, Exit};
-use args::{Action, Arguments};
+use crate::frontend_image::{FRONTEND, SCANNER};
+use args::{Action, Arguments, FrontendAction, SbomAction};
 
 /// Runs the command line of this process and returns its exit code.
 #[must_use]
@@ -25,7 +26,8 @@ pub fn main() -> Exit {
         Action::Build(arguments) => build::run(*arguments),
         Action::Plan(arguments) => plan::run(*arguments),
         Action::Bake(arguments) => bake::run(&arguments),
-        Action::Frontend(action) => frontend::run(&action),
+        Action::Frontend(FrontendAction::Build(arguments)) => frontend::build(&FRONTEND, &arguments),
+        Action::Sbom(SbomAction::Build(arguments)) => frontend::build(&SCANNER, &arguments),
         Action::Layers(arguments) => layers::run(&arguments),
     };
     match outcome {
