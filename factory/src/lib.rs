@@ -13,4 +13,5 @@ mod process;
 pub mod progress;
 pub mod project;
 pub mod reports;
+pub mod signing;
 pub mod site_ca;
