@@ -12,6 +12,7 @@ pub mod plans;
 mod process;
 pub mod progress;
 pub mod project;
+pub mod registry;
 pub mod reports;
 pub mod signing;
 pub mod site_ca;
