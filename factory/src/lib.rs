@@ -9,6 +9,7 @@ pub mod exit;
 pub mod frontend_image;
 pub mod layers;
 pub mod plans;
+pub mod policy;
 mod process;
 pub mod progress;
 pub mod project;

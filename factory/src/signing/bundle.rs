@@ -12,6 +12,12 @@ pub const MEDIA_TYPE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
 /// How the media types of all versions begin.
 const MEDIA_TYPES: &str = "application/vnd.dev.sigstore.bundle";
 
+/// Whether a media type is one of bundles, of whatever version.
+#[must_use]
+pub fn is_bundle(media_type: &str) -> bool {
+    media_type.starts_with(MEDIA_TYPES)
+}
+
 /// A bundle with an envelope.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bundle {
@@ -92,7 +98,7 @@ impl Bundle {
     pub fn parse(json: &[u8]) -> Result<Self, Fault> {
         let malformed = |why: &str| Fault::malformed("bundle", why);
         let read: Read = serde_json::from_slice(json).map_err(|fault| Fault::malformed("bundle", fault))?;
-        if !read.media_type.starts_with(MEDIA_TYPES) {
+        if !is_bundle(&read.media_type) {
             return Err(Fault::malformed("bundle", format!("its media type is {:?}", read.media_type)));
         }
         let envelope = match (read.dsse_envelope, read.message_signature) {

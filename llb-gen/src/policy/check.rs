@@ -2,7 +2,7 @@
 
 use super::{
     BaseRule, Excuse, FragmentMatch, FragmentsRule, GpuRule, PackageMatch, PackagesRule, PlatformsRule,
-    Policy, RecordRule, SbomRule, SignatureRule, Skipped, TestsRule,
+    Policy, RecordRule, SbomRule, SignatureRule, Skipped, SourceRule, SourceSaidBy, TestsRule,
 };
 use crate::diagnostic::{Diagnostic, Sink};
 use crate::parse::RawPolicy;
@@ -10,7 +10,7 @@ use crate::parse::decode::Tolerant;
 use crate::parse::node::Found;
 use crate::parse::raw::policy::{
     RawBase, RawExcuse, RawFragmentMatch, RawFragments, RawGpu, RawPackageMatch, RawPackages, RawPlatforms,
-    RawRecord, RawSbom, RawTests,
+    RawRecord, RawSbom, RawSource, RawTests,
 };
 use crate::text::{Located, Place, Span};
 
@@ -30,7 +30,7 @@ pub(crate) fn policy(raw: RawPolicy, sink: &mut Sink) -> (Policy, Found) {
         signature,
         platforms: raw.platforms.0.map(|raw| platforms(raw, sink)),
         builder: raw.builder.0.filter(|list| filled(list, "builder", sink)),
-        source: raw.source.0.filter(|list| filled(list, "source", sink)),
+        source: raw.source.0.map(|raw| source(raw, sink)),
         fragments: raw.fragments.0.map(|raw| fragments(raw, sink)),
         tests: raw.tests.0.map(tests),
         gpu: raw.gpu.0.map(gpu),
@@ -61,7 +61,7 @@ impl Policy {
             ("signature", self.signature.as_ref().map(|rule| &rule.place)),
             ("platforms", self.platforms.as_ref().map(|rule| &rule.place)),
             ("builder", self.builder.as_ref().map(Located::place)),
-            ("source", self.source.as_ref().map(Located::place)),
+            ("source", self.source.as_ref().map(|rule| &rule.place)),
             ("fragments", self.fragments.as_ref().map(|rule| &rule.place)),
             ("tests", self.tests.as_ref().map(|rule| &rule.place)),
             ("gpu", self.gpu.as_ref().map(|rule| &rule.place)),
@@ -80,6 +80,15 @@ fn filled<T>(list: &Located<Vec<T>>, member: &str, sink: &mut Sink) -> bool {
         sink.push(Diagnostic::error("empty-value", list.place(), message));
     }
     true
+}
+
+fn source(raw: RawSource, sink: &mut Sink) -> SourceRule {
+    filled(&raw.repositories, "repositories", sink);
+    SourceRule {
+        repositories: raw.repositories.into_value(),
+        said_by: raw.said_by.unwrap_or(SourceSaidBy::Builder),
+        place: raw.place,
+    }
 }
 
 fn nothing_asked(rule: &str, place: &Place, members: &str, sink: &mut Sink) {

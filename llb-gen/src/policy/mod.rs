@@ -25,7 +25,7 @@ pub struct Policy {
     /// Who built it.
     pub builder: Option<Located<Vec<Located<Glob>>>>,
     /// What from.
-    pub source: Option<Located<Vec<Located<Glob>>>>,
+    pub source: Option<SourceRule>,
     /// Of which fragments.
     pub fragments: Option<FragmentsRule>,
     /// What its tests said.
@@ -62,6 +62,26 @@ pub struct PlatformsRule {
     pub allow: Vec<Located<Platform>>,
     /// Where the rule is written.
     pub place: Place,
+}
+
+/// What an image was built from.
+#[derive(Debug, Clone)]
+pub struct SourceRule {
+    /// Patterns for the repository.
+    pub repositories: Vec<Located<Glob>>,
+    /// Who says so.
+    pub said_by: SourceSaidBy,
+    /// Where the rule is written.
+    pub place: Place,
+}
+
+/// Who says what an image was built from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SourceSaidBy {
+    /// The builder, of what it has fetched itself.
+    Builder,
+    /// The client, of the folder that it has sent.
+    Client,
 }
 
 /// Which fragments an image has. Something is asked.

@@ -4,7 +4,7 @@ use crate::model::test::VersionRange;
 use crate::model::{FragmentName, ImageRef, ManifestId, Platform};
 use crate::parse::decode::{Kept, Tolerant, keywords};
 use crate::parse::object::object;
-use crate::policy::{Day, Glob, KeySource, PackageUrl, SbomFormat, Skipped};
+use crate::policy::{Day, Glob, KeySource, PackageUrl, SbomFormat, Skipped, SourceSaidBy};
 use crate::text::Located;
 
 object! {
@@ -21,8 +21,8 @@ object! {
         "platforms" platforms: Kept<RawPlatforms>,
         /// Who may have built it: patterns for the builder's id in the provenance.
         "builder" builder: Kept<Located<Vec<Located<Glob>>>>,
-        /// What it may have been built from: patterns for the source repository in the provenance.
-        "source" source: Kept<Located<Vec<Located<Glob>>>>,
+        /// What it may have been built from, by its provenance.
+        "source" source: Kept<RawSource>,
         /// Which fragments, in which versions, it may have.
         "fragments" fragments: Kept<RawFragments>,
         /// Its tests have passed.
@@ -58,6 +58,23 @@ object! {
         "allow" allow: Option<Vec<Located<Platform>>>,
     }
 }
+
+object! {
+    /// What an image was built from.
+    RawSource {
+        /// Patterns for the source repository, as it is written in the provenance.
+        "repositories" repositories: Located<Vec<Located<Glob>>>,
+        /// Who says so; the builder by default.
+        "said_by" said_by: Option<SourceSaidBy>,
+    }
+}
+
+keywords!(SourceSaidBy, "`builder` or `client`" {
+    /// The builder, of a repository that it has fetched itself.
+    "builder" => SourceSaidBy::Builder,
+    /// The client, of the folder that it has sent.
+    "client" => SourceSaidBy::Client,
+});
 
 object! {
     /// Fragments. At least one of the members is given; `deny` wins over `allow`.
