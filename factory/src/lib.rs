@@ -7,6 +7,7 @@ pub mod cli;
 pub mod engine;
 pub mod exit;
 pub mod frontend_image;
+pub mod images;
 pub mod layers;
 pub mod plans;
 pub mod policy;

@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::build::CompressionKind;
 use crate::engine::{EngineName, EngineSpec, Suite};
 use crate::frontend_image::Platform;
-use crate::layers::Source;
+use crate::images::Source;
 
 /// A factory for container images.
 #[derive(Debug, Parser)]

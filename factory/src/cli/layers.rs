@@ -4,18 +4,19 @@ use llb_gen::model::Platform;
 
 use super::answer;
 use super::args::Layers;
-use crate::engine::{Engine, EngineHandle, EngineSpec};
+use crate::engine::{EngineName, EngineSpec};
 use crate::exit::{Error, Result};
 use crate::frontend_image;
-use crate::layers::{Comparison, Image, Source, comparison_text, image_text, read};
+use crate::images::{Places, Source};
+use crate::layers::{Comparison, Image, comparison_text, image_text, read};
+use crate::registry::Access;
 
 pub(crate) fn run(arguments: &Layers) -> Result<()> {
-    let host = frontend_image::Platform::host().as_str();
-    let host: Platform =
-        host.parse().map_err(|fault| Error::Internal(format!("the machine's platform {host}: {fault}")))?;
-    let engine = engine(arguments)?;
+    let host = host()?;
+    let places = places(&arguments.engine);
     let image = |source: &Source| {
-        read(&source.to_string(), source, arguments.platform.as_ref(), &host, engine.as_ref())
+        let store = places.open(source)?;
+        read(&source.to_string(), &*store, arguments.platform.as_ref(), &host)
     };
     let first = image(&arguments.image)?;
     let text = match &arguments.other {
@@ -26,14 +27,15 @@ pub(crate) fn run(arguments: &Layers) -> Result<()> {
     Ok(())
 }
 
-/// The engine that is there; a layout needs none, and none is brought up to look at an image.
-fn engine(arguments: &Layers) -> Result<Option<EngineHandle>> {
-    let needed = arguments.image.needs_engine() || arguments.other.as_ref().is_some_and(Source::needs_engine);
-    if !needed {
-        return Ok(None);
-    }
-    let spec = EngineSpec::of(arguments.engine.clone());
-    Engine::find(&spec)
+/// The machine's own platform.
+pub(crate) fn host() -> Result<Platform> {
+    let host = frontend_image::Platform::host().as_str();
+    host.parse().map_err(|fault| Error::Internal(format!("the machine's platform {host}: {fault}")))
+}
+
+/// Registries as docker reaches them from here, layouts, and the store of the engine that is there.
+pub(crate) fn places(engine: &EngineName) -> Places {
+    Places::new(Access::from_environment(), EngineSpec::of(engine.clone()))
 }
 
 fn one(image: &Image, json: bool) -> Result<String> {
@@ -44,7 +46,7 @@ fn both(compared: &Comparison, json: bool) -> Result<String> {
     if json { as_json(compared) } else { Ok(comparison_text(compared)) }
 }
 
-fn as_json(value: &impl serde::Serialize) -> Result<String> {
+pub(crate) fn as_json(value: &impl serde::Serialize) -> Result<String> {
     let json = serde_json::to_string_pretty(value);
     json.map(|json| json + "\n").map_err(|fault| Error::Internal(format!("the answer as JSON: {fault}")))
 }

@@ -2,18 +2,16 @@
 
 mod compare;
 mod document;
-mod engine;
-mod oci;
+mod read;
 mod report;
-mod source;
 
 use serde::Serialize;
 
 pub use compare::Comparison;
+pub use read::read;
 pub use report::{comparison_text, image_text};
-pub use source::{Source, read};
 
-pub(crate) use document::{Document, with_history};
+pub(crate) use document::{platform_of, with_history};
 
 /// One layer of an image as registries store it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

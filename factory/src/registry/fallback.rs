@@ -29,7 +29,7 @@ pub(super) struct Kept {
 }
 
 /// The tag under which the list of a manifest is kept: the digest with a `-`, each of its parts cut to what a tag may hold.
-pub(super) fn tag(subject: &str) -> String {
+pub(crate) fn tag(subject: &str) -> String {
     let (algorithm, digits) = subject.split_once(':').unwrap_or((subject, ""));
     let cut = |text: &str, length: usize| text.chars().take(length).collect::<String>();
     format!("{}-{}", cut(algorithm, 32), cut(digits, 64))

@@ -46,4 +46,6 @@ pub use name::{Name, digest_of, is_digest};
 pub use referrers::{Attached, Referrer};
 pub use repository::Repository;
 
-pub(crate) use name::{Hasher, checked};
+pub(crate) use fallback::tag as fallback_tag;
+pub(crate) use manifests::described;
+pub(crate) use name::checked;
