@@ -33,6 +33,13 @@ pub(crate) enum Action {
     Frontend(FrontendAction),
     /// Layers of an image, or which of them two images share
     Layers(Box<Layers>),
+    /// Pairs of keys for signing
+    #[command(subcommand)]
+    Keys(super::keys::KeysAction),
+    /// Sign an image, its platforms and everything that is attested of them
+    Sign(super::sign::Sign),
+    /// Judge an image by a policy
+    Verify(super::verify::Verify),
 }
 
 /// An image is named as docker names it, or `oci:PATH` (an OCI layout, folder or tar), `docker:NAME` (the engine's own),

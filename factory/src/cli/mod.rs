@@ -5,8 +5,11 @@ mod bake;
 mod build;
 mod engine;
 mod frontend;
+mod keys;
 mod layers;
 mod plan;
+mod sign;
+mod verify;
 
 use clap::Parser;
 
@@ -27,6 +30,9 @@ pub fn main() -> Exit {
         Action::Bake(arguments) => bake::run(&arguments),
         Action::Frontend(action) => frontend::run(&action),
         Action::Layers(arguments) => layers::run(&arguments),
+        Action::Keys(action) => keys::run(&action),
+        Action::Sign(arguments) => sign::run(&arguments),
+        Action::Verify(arguments) => verify::run(&arguments),
     };
     match outcome {
         Ok(()) => Exit::Ok,

@@ -1,7 +1,5 @@
 //! Gathering what is said about an image, with the signatures checked.
 
-use std::collections::BTreeMap;
-
 use llb_gen::model::{ImageRef, Platform};
 
 use super::evidence::{Attestation, Base, Evidence, ImageSignature, Look, PlatformLook};
@@ -54,7 +52,8 @@ pub fn gather(store: &dyn Store, question: &Question<'_>, access: &Access) -> re
     let mut platforms = Vec::new();
     for one in &image.images {
         let Some(platform) = &one.platform else {
-            root.spoiled.push(format!("the image {} does not say what platform it is for", one.descriptor.digest));
+            root.spoiled
+                .push(format!("the image {} does not say what platform it is for", one.descriptor.digest));
             continue;
         };
         platforms.push(platform.clone());
@@ -87,7 +86,8 @@ fn hand_down(root: &mut Look, looks: &mut [PlatformLook], single: bool) {
         let elsewhere = one.statement.subject.len() > 1;
         if !taken && !elsewhere {
             let kind = &one.statement.predicate_type;
-            root.passed_over.push(format!("{} ({kind}) is about the index, which has several images", one.digest));
+            root.passed_over
+                .push(format!("{} ({kind}) is about the index, which has several images", one.digest));
         }
     }
 }
@@ -115,10 +115,15 @@ fn take(item: Item, keys: &[PublicKey], look: &mut Look) -> Result<(), String> {
     let statement = Statement::parse(&bytes).map_err(|fault| format!("{digest}: {fault}"))?;
     let nameless = statement.subject.is_empty() && found == Where::Index;
     if !nameless && !statement.is_about(&look.digest) {
-        return Err(format!("{digest} ({}) is about something else than {}", statement.predicate_type, look.digest));
+        return Err(format!(
+            "{digest} ({}) is about something else than {}",
+            statement.predicate_type, look.digest
+        ));
     }
     if statement.predicate_type == image::PREDICATE_TYPE {
-        let Some(by) = signed_by else { return Err(format!("{digest} is an image signature that no key was asked about")) };
+        let Some(by) = signed_by else {
+            return Err(format!("{digest} is an image signature that no key was asked about"));
+        };
         let attestations = image::named(&statement.predicate).map_err(|why| format!("{digest}: {why}"))?;
         look.signatures.push(ImageSignature { by, attestations });
         return Ok(());
@@ -165,4 +170,3 @@ fn current(base: &ImageRef, access: &Access) -> Base {
         }
     }
 }
-

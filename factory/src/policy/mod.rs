@@ -9,7 +9,9 @@
 //! Three answers, never two: the image is accepted, refused, or nobody could look. And nothing is ever gained by leaving
 //! something out: every rule asks for what has to be there.
 
+mod answer;
 pub mod evidence;
+mod gather;
 mod judge;
 mod provenance;
 mod records;
@@ -18,5 +20,7 @@ mod sbom;
 mod time;
 mod versions;
 
+pub use answer::{Answer, Asked, Listed};
 pub use evidence::Evidence;
+pub use gather::{Question, gather};
 pub use judge::{Check, Judgement, Outcome, judge};

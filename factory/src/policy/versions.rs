@@ -172,7 +172,7 @@ impl Pep440 {
             };
             match (stage, word) {
                 (Some(stage), _) if pre.is_none() && post.is_none() && dev.is_none() => {
-                    pre = Some((stage + 1, number))
+                    pre = Some((stage + 1, number));
                 }
                 (None, "post" | "rev" | "r" | "") if post.is_none() && dev.is_none() => post = Some(number),
                 (None, "dev") if dev.is_none() => dev = Some(number),

@@ -101,8 +101,10 @@ impl<'s> Reader<'s> {
         for one in attestations {
             match self.store.needed(&one.digest).and_then(|found| found.document()) {
                 Ok(Document::Manifest(manifest)) => self.layers(&manifest, Where::Index, &mut seen),
-                Ok(Document::Index(_)) => seen.spoiled.push(format!("the attestation {} is an index", one.digest)),
-                Err(fault) => seen.fault(fault, Where::Index),
+                Ok(Document::Index(_)) => {
+                    seen.spoiled.push(format!("the attestation {} is an index", one.digest));
+                }
+                Err(fault) => seen.fault(&fault, Where::Index),
             }
         }
         match self.store.referrers(digest, None) {
@@ -111,15 +113,17 @@ impl<'s> Reader<'s> {
                     self.layers(&one.manifest, Where::Referrer, &mut seen);
                 }
             }
-            Err(fault) => seen.fault(fault, Where::Referrer),
+            Err(fault) => seen.fault(&fault, Where::Referrer),
         }
         for end in ["att", "sig"] {
             let tag = format!("{}.{end}", digest.replacen(':', "-", 1));
             match self.store.tagged(&tag).and_then(|found| found.map(|found| found.document()).transpose()) {
                 Ok(Some(Document::Manifest(manifest))) => self.layers(&manifest, Where::Tag, &mut seen),
-                Ok(Some(Document::Index(_))) => seen.passed_over.push(format!("the tag {tag} leads to an index")),
+                Ok(Some(Document::Index(_))) => {
+                    seen.passed_over.push(format!("the tag {tag} leads to an index"));
+                }
                 Ok(None) => {}
-                Err(fault) => seen.fault(fault, Where::Tag),
+                Err(fault) => seen.fault(&fault, Where::Tag),
             }
         }
         seen
@@ -133,8 +137,8 @@ impl<'s> Reader<'s> {
                     Ok(content) => seen.items.push(Item { found, digest: layer.digest.clone(), content }),
                     Err(why) => seen.passed_over.push(format!("{}: {why}", layer.digest)),
                 },
-                Ok(None) => seen.fault(Fault::Missing(format!("blob {}", layer.digest)), found),
-                Err(fault) => seen.fault(fault, found),
+                Ok(None) => seen.fault(&Fault::Missing(format!("blob {}", layer.digest)), found),
+                Err(fault) => seen.fault(&fault, found),
             }
         }
     }
@@ -178,7 +182,7 @@ fn reader(layer: &Descriptor) -> Option<Read> {
 
 impl Seen {
     /// What a fault means for what was looked for: what the image's digest covers has to be there.
-    fn fault(&mut self, fault: Fault, found: Where) {
+    fn fault(&mut self, fault: &Fault, found: Where) {
         match fault {
             Fault::CouldNotLook { .. } => self.unseen.push(fault.to_string()),
             Fault::Missing(_) if found != Where::Index => self.passed_over.push(fault.to_string()),

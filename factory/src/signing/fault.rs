@@ -37,7 +37,7 @@ pub enum Fault {
 }
 
 impl Fault {
-    pub(super) fn malformed(what: &'static str, why: impl ToString) -> Self {
+    pub(super) fn malformed(what: &'static str, why: impl std::fmt::Display) -> Self {
         Self::Malformed { what, why: why.to_string() }
     }
 }

@@ -10,15 +10,19 @@
 //! A signature with a pair of keys says who, and that nothing has changed since. It says neither when, nor that the key is still
 //! good: no log and no authority is asked.
 
+pub mod attached;
 pub mod bundle;
 pub mod dsse;
 mod fault;
+pub mod image;
 pub mod key;
 pub mod key_file;
+mod sign;
 pub mod simple;
 pub mod statement;
 
 pub use bundle::Bundle;
 pub use fault::Fault;
 pub use key::{KeyId, KeyKind, PrivateKey, PublicKey};
+pub use sign::{Signed, SignedStatement, sign};
 pub use statement::{Statement, Subject};

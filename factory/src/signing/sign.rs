@@ -81,7 +81,11 @@ pub fn sign(store: &dyn Store, repository: &Repository, key: &PrivateKey) -> Res
     let mut signed = attach(repository, key, &statements)?;
     // The signatures of the images name the statements, so they come when those are there.
     signed.extend(attach(repository, key, &signatures)?);
-    Ok(Signed { digest: platforms.digest().to_owned(), key: key.public().id().to_string(), statements: signed })
+    Ok(Signed {
+        digest: platforms.digest().to_owned(),
+        key: key.public().id().to_string(),
+        statements: signed,
+    })
 }
 
 fn shown(image: &PlatformImage) -> Option<String> {
