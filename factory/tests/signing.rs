@@ -231,7 +231,10 @@ fn the_statements_of_another_image_are_caught() {
     }
     caught(&other, &key, "signature");
     let evidence = other.evidence(&[key.public()], &policy_of(&policy_json())).unwrap();
-    assert!(evidence.root.passed_over.iter().any(|why| why.contains("is about something else")), "{evidence:#?}");
+    assert!(
+        evidence.root.passed_over.iter().any(|why| why.contains("is about something else")),
+        "{evidence:#?}"
+    );
 }
 
 #[test]

@@ -3,11 +3,15 @@
 mod args;
 mod bake;
 mod build;
+mod diff;
 mod engine;
+mod export;
 mod frontend;
 mod keys;
 mod layers;
 mod plan;
+mod publish;
+mod query;
 mod sign;
 mod verify;
 
@@ -33,6 +37,10 @@ pub fn main() -> Exit {
         Action::Keys(action) => keys::run(&action),
         Action::Sign(arguments) => sign::run(&arguments),
         Action::Verify(arguments) => verify::run(&arguments),
+        Action::Diff(arguments) => diff::run(&arguments),
+        Action::Export(arguments) => export::run(&arguments),
+        Action::Publish(arguments) => publish::run(&arguments),
+        Action::Query(arguments) => query::run(&arguments),
     };
     match outcome {
         Ok(()) => Exit::Ok,

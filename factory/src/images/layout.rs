@@ -79,7 +79,9 @@ impl Layout {
                     Err(fault) => return Err(failed(&full, &fault)),
                 };
                 let mut bytes = Vec::new();
-                file.take(limit + 1).read_to_end(&mut bytes).map_err(|fault| failed(&full, &fault))?;
+                file.take(limit.saturating_add(1))
+                    .read_to_end(&mut bytes)
+                    .map_err(|fault| failed(&full, &fault))?;
                 if bytes.len() as u64 > limit { Err(too_long()) } else { Ok(Some(bytes)) }
             }
             Files::Tar(archive, positions) => match positions.get(path) {

@@ -17,6 +17,8 @@ pub struct Platforms {
     pub root: Found,
     /// The images, in the order of the index.
     pub images: Vec<PlatformImage>,
+    /// Images that the index lists and nobody has: copies of a part of an index have such.
+    pub missing: Vec<Descriptor>,
 }
 
 /// The image of one platform.
@@ -39,12 +41,12 @@ impl Platforms {
     /// As [`Store`]; there is no image for the platform; an attestation is about an image that is not there.
     pub fn read(store: &dyn Store, wanted: Option<&Platform>) -> registry::Result<Self> {
         let root = store.root()?;
-        let mut images = Vec::new();
+        let (mut images, mut missing) = (Vec::new(), Vec::new());
         match root.document()? {
             Document::Manifest(manifest) => {
                 images.push(single(store, &root, manifest, None)?);
             }
-            Document::Index(index) => collect(store, &index, DEEPEST, &mut images)?,
+            Document::Index(index) => collect(store, &index, DEEPEST, &mut images, &mut missing)?,
         }
         if let Some(wanted) = wanted {
             let known: Vec<String> =
@@ -55,7 +57,7 @@ impl Platforms {
                 return Err(Fault::Missing(format!("image for {wanted} (platforms that it has: {known})")));
             }
         }
-        Ok(Self { root, images })
+        Ok(Self { root, images, missing })
     }
 
     /// The digest of what the name leads to.
@@ -76,6 +78,7 @@ fn collect(
     index: &Index,
     deepest: usize,
     into: &mut Vec<PlatformImage>,
+    missing: &mut Vec<Descriptor>,
 ) -> registry::Result<()> {
     if deepest == 0 {
         return Err(Fault::not_genuine("the image", format!("nests indexes more than {DEEPEST} deep")));
@@ -83,9 +86,12 @@ fn collect(
     let first = into.len();
     for entry in index.entries() {
         let Entry::Image(descriptor) = entry else { continue };
-        let found = store.needed(&descriptor.digest)?;
+        let Some(found) = store.manifest(&descriptor.digest)? else {
+            missing.push(descriptor.clone());
+            continue;
+        };
         match found.document()? {
-            Document::Index(index) => collect(store, &index, deepest - 1, into)?,
+            Document::Index(index) => collect(store, &index, deepest - 1, into, missing)?,
             Document::Manifest(manifest) => {
                 into.push(single(
                     store,
@@ -100,6 +106,7 @@ fn collect(
         let Entry::Attestation { descriptor, about } = entry else { continue };
         match into[first..].iter_mut().find(|image| image.descriptor.digest == about) {
             Some(image) => image.attestations.push(descriptor.clone()),
+            None if missing.iter().any(|one| one.digest == about) => {}
             None => {
                 let what = format!("the attestation {}", descriptor.digest);
                 return Err(Fault::not_genuine(

@@ -1,8 +1,12 @@
 //! The one door to images.
 
+use std::io::Write;
+use std::path::Path;
+
 use super::engine::LocalImage;
 use super::layout::Layout;
 use super::source::Source;
+use crate::atomic;
 use crate::engine::{Engine, EngineHandle, EngineSpec};
 use crate::exit::{Error, Result};
 use crate::registry::{self, Access, Descriptor, Fault, Found, Name, Referrer, Repository};
@@ -26,6 +30,16 @@ pub trait Store {
     /// # Errors
     /// As [`Store::manifest`], or it is longer.
     fn blob(&self, descriptor: &Descriptor, limit: u64) -> registry::Result<Option<Vec<u8>>>;
+
+    /// Puts a blob into a file, whole or not at all; says no where there is none.
+    ///
+    /// # Errors
+    /// As [`Store::manifest`], or the file cannot be written.
+    fn blob_to(&self, descriptor: &Descriptor, path: &Path) -> registry::Result<bool> {
+        let Some(bytes) = self.blob(descriptor, u64::MAX)? else { return Ok(false) };
+        let written = atomic::put(path, |file| file.write_all(&bytes));
+        written.map(|()| true).map_err(|fault| Fault::Usage(format!("{}: {fault}", path.display())))
+    }
 
     /// What refers to a manifest, of one kind or of all.
     ///
@@ -91,6 +105,10 @@ impl Store for RegistryImage {
 
     fn tagged(&self, tag: &str) -> registry::Result<Option<Found>> {
         self.repository.manifest(&Name::Tag(tag.to_owned()))
+    }
+
+    fn blob_to(&self, descriptor: &Descriptor, path: &Path) -> registry::Result<bool> {
+        self.repository.blob_to(descriptor, path)
     }
 
     fn referrers(&self, subject: &str, kind: Option<&str>) -> registry::Result<Vec<Referrer>> {

@@ -47,6 +47,8 @@ pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) headers: HeaderMap,
     body: Body,
+    /// It says how long a body would be, and has none.
+    bodiless: bool,
 }
 
 /// What came back as a whole.
@@ -203,7 +205,9 @@ impl Transport {
             Some(body) => self.agent.run(http.body(body).map_err(bad)?),
             None => self.agent.run(http.body(()).map_err(bad)?),
         };
-        response.map(Answer::of).map_err(|fault| Broken::of(&fault))
+        let bodiless = request.method == Method::HEAD;
+        let answer = |response| Answer { bodiless, ..Answer::of(response) };
+        response.map(answer).map_err(|fault| Broken::of(&fault))
     }
 
     /// The registry's address with a path or an address that it has given.
@@ -229,7 +233,7 @@ pub(super) fn same_origin(a: &str, b: &str) -> bool {
 impl Answer {
     fn of(response: Response<Body>) -> Self {
         let (parts, body) = response.into_parts();
-        Self { status: parts.status.as_u16(), headers: parts.headers, body }
+        Self { status: parts.status.as_u16(), headers: parts.headers, body, bodiless: false }
     }
 
     pub(super) fn is_success(&self) -> bool {
@@ -243,6 +247,9 @@ impl Answer {
 
     /// The body; nothing where it is longer than `limit`.
     fn read(self, limit: u64) -> Result<Option<Vec<u8>>, Broken> {
+        if self.bodiless {
+            return Ok(Some(Vec::new()));
+        }
         let announced =
             header(&self.headers, CONTENT_LENGTH.as_str()).and_then(|text| text.parse::<u64>().ok());
         if announced.is_some_and(|length| length > limit) {

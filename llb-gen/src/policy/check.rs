@@ -6,7 +6,6 @@ use super::{
 };
 use crate::diagnostic::{Diagnostic, Sink};
 use crate::parse::RawPolicy;
-use crate::parse::decode::Tolerant;
 use crate::parse::node::Found;
 use crate::parse::raw::policy::{
     RawBase, RawExcuse, RawFragmentMatch, RawFragments, RawGpu, RawPackageMatch, RawPackages, RawPlatforms,
@@ -21,10 +20,8 @@ const RULES: &str = "a rule: `signature`, `platforms`, `builder`, `source`, `fra
 /// Checks a policy.
 pub(crate) fn policy(raw: RawPolicy, sink: &mut Sink) -> (Policy, Found) {
     let RawPolicy { file, raw, found } = raw;
-    let signature = raw.signature.0.map(|raw| SignatureRule {
-        keys: raw.keys.0.map(|Tolerant(keys)| keys).unwrap_or_default(),
-        place: raw.place,
-    });
+    let signature =
+        raw.signature.0.map(|raw| SignatureRule { keys: raw.keys.0.unwrap_or_default(), place: raw.place });
     let policy = Policy {
         description: raw.description.0,
         signature,
@@ -112,8 +109,8 @@ fn platforms(raw: RawPlatforms, sink: &mut Sink) -> PlatformsRule {
 }
 
 fn fragments(raw: RawFragments, sink: &mut Sink) -> FragmentsRule {
-    let matches = |list: Option<Tolerant<RawFragmentMatch>>| {
-        list.map(|Tolerant(list)| list.into_iter().map(fragment).collect())
+    let matches = |list: Option<Vec<RawFragmentMatch>>| {
+        list.map(|list: Vec<RawFragmentMatch>| list.into_iter().map(fragment).collect())
     };
     let allow: Option<Vec<FragmentMatch>> = matches(raw.allow);
     let deny: Vec<FragmentMatch> = matches(raw.deny).unwrap_or_default();
@@ -140,7 +137,7 @@ fn gpu(raw: RawGpu) -> GpuRule {
     GpuRule {
         models: raw.models.unwrap_or_default(),
         driver: raw.driver.map(Located::into_value),
-        excused: raw.excused.map(|Tolerant(list)| list.into_iter().map(excuse).collect()).unwrap_or_default(),
+        excused: raw.excused.map(|list| list.into_iter().map(excuse).collect()).unwrap_or_default(),
         place: raw.place,
     }
 }
@@ -160,10 +157,10 @@ fn sbom(raw: RawSbom) -> SbomRule {
 }
 
 fn packages(raw: RawPackages, sink: &mut Sink) -> PackagesRule {
-    if raw.deny.0.is_empty() {
+    if raw.deny.is_empty() {
         nothing_asked("packages", &raw.place, "`deny` with a package", sink);
     }
-    let deny = raw.deny.0.into_iter().map(|one| package(one, sink)).collect();
+    let deny = raw.deny.into_iter().map(|one| package(one, sink)).collect();
     PackagesRule { deny, place: raw.place }
 }
 

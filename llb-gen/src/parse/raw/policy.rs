@@ -2,7 +2,7 @@
 
 use crate::model::test::VersionRange;
 use crate::model::{FragmentName, ImageRef, ManifestId, Platform};
-use crate::parse::decode::{Kept, Tolerant, keywords};
+use crate::parse::decode::{Kept, keywords};
 use crate::parse::object::object;
 use crate::policy::{Day, Glob, KeySource, PackageUrl, SbomFormat, Skipped, SourceSaidBy};
 use crate::text::Located;
@@ -45,7 +45,7 @@ object! {
     RawSignature {
         /// Public keys: paths of PEM files from the policy's folder, or the PEM text itself. With `--key` on the command line
         /// those keys are used instead.
-        "keys" keys: Kept<Tolerant<Located<KeySource>>>,
+        "keys" keys: Kept<Vec<Located<KeySource>>>,
     }
 }
 
@@ -80,11 +80,11 @@ object! {
     /// Fragments. At least one of the members is given; `deny` wins over `allow`.
     RawFragments {
         /// Every fragment must be one of these.
-        "allow" allow: Option<Tolerant<RawFragmentMatch>>,
+        "allow" allow: Option<Vec<RawFragmentMatch>>,
         /// No fragment may be one of these.
-        "deny" deny: Option<Tolerant<RawFragmentMatch>>,
+        "deny" deny: Option<Vec<RawFragmentMatch>>,
         /// These must be among the fragments.
-        "require" require: Option<Tolerant<RawFragmentMatch>>,
+        "require" require: Option<Vec<RawFragmentMatch>>,
     }
 }
 
@@ -125,7 +125,7 @@ object! {
         /// Versions of the driver; any where it is not given.
         "driver" driver: Option<Located<VersionRange>>,
         /// What need not be tested on a device.
-        "excused" excused: Option<Tolerant<RawExcuse>>,
+        "excused" excused: Option<Vec<RawExcuse>>,
     }
 }
 
@@ -162,7 +162,7 @@ object! {
     /// Packages.
     RawPackages {
         /// None of these may be in the image. It needs a list of what is in it to be looked through.
-        "deny" deny: Tolerant<RawPackageMatch>,
+        "deny" deny: Vec<RawPackageMatch>,
     }
 }
 
