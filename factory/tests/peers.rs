@@ -23,7 +23,9 @@ const PASSWORD: &str = "s3cret";
 fn peers() -> Option<PathBuf> {
     let folder = std::env::var_os("FACTORY_PEERS").map(PathBuf::from);
     if folder.is_none() {
-        eprintln!("SKIPPED: there is nobody to compare with; run factory/tests/peers/fetch.sh, and set FACTORY_PEERS");
+        eprintln!(
+            "SKIPPED: there is nobody to compare with; run factory/tests/peers/fetch.sh, and set FACTORY_PEERS"
+        );
     }
     folder
 }
@@ -38,7 +40,11 @@ impl Keys {
     fn new(kind: KeyKind) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let key = PrivateKey::generate(kind).unwrap();
-        std::fs::write(folder.path().join("own.key"), key_file::write(&key, Some(PASSWORD)).unwrap().as_bytes()).unwrap();
+        std::fs::write(
+            folder.path().join("own.key"),
+            key_file::write(&key, Some(PASSWORD)).unwrap().as_bytes(),
+        )
+        .unwrap();
         std::fs::write(folder.path().join("own.pub"), key.public().to_pem()).unwrap();
         Self { folder, key }
     }
@@ -83,24 +89,46 @@ fn cosign_and_oras_find_and_check_ours() {
             let run = |program: &Path, words: &[&str]| run(keys.folder.path(), program, words);
             let (own, others) = (keys.path("own.pub"), other.path("own.pub"));
             for name in names(&product) {
-                let verify = |key: &str| run(&cosign, &["verify", "--key", key, "--insecure-ignore-tlog=true", &name]);
+                let verify =
+                    |key: &str| run(&cosign, &["verify", "--key", key, "--insecure-ignore-tlog=true", &name]);
                 assert!(verify(&own).is_ok(), "{kind:?} {name}: {:?}", verify(&own));
                 assert!(verify(&others).is_err(), "{name}: another key");
                 for asked in ["spdxjson", TEST_RESULT, RECORD, product::PROVENANCE] {
                     let attested = |key: &str| {
-                        run(&cosign, &["verify-attestation", "--key", key, "--insecure-ignore-tlog=true", "--type", asked, &name])
+                        run(
+                            &cosign,
+                            &[
+                                "verify-attestation",
+                                "--key",
+                                key,
+                                "--insecure-ignore-tlog=true",
+                                "--type",
+                                asked,
+                                &name,
+                            ],
+                        )
                     };
                     let said = attested(&own);
-                    assert!(said.is_ok_and(|said| said.contains("payload")), "{name} {asked}: {:?}", attested(&own));
+                    assert!(
+                        said.is_ok_and(|said| said.contains("payload")),
+                        "{name} {asked}: {:?}",
+                        attested(&own)
+                    );
                     assert!(attested(&others).is_err(), "{name} {asked}: another key");
                 }
             }
-            let said = run(&oras, &["discover", "--plain-http", "--format", "json", &names(&product)[1]]).unwrap();
+            let said =
+                run(&oras, &["discover", "--plain-http", "--format", "json", &names(&product)[1]]).unwrap();
             let said: Value = serde_json::from_str(&said).unwrap();
             let referrers = said["referrers"].as_array().or_else(|| said["manifests"].as_array()).unwrap();
             assert_eq!(referrers.len(), 9, "{said}");
             assert!(referrers.iter().all(|one| one["artifactType"] == bundle::MEDIA_TYPE), "{said}");
-            let kinds = |kind: &str| referrers.iter().filter(|one| one["annotations"]["dev.sigstore.bundle.predicateType"] == kind).count();
+            let kinds = |kind: &str| {
+                referrers
+                    .iter()
+                    .filter(|one| one["annotations"]["dev.sigstore.bundle.predicateType"] == kind)
+                    .count()
+            };
             assert_eq!((kinds(RECORD), kinds(TEST_RESULT)), (2, 2), "{said}");
         }
     }
@@ -115,16 +143,28 @@ fn what_cosign_attaches_is_checked_here() {
             let mock = Mock::start(switches.clone());
             let product = Product::push(&mock, predicates);
             let folder = tempfile::tempdir().unwrap();
-            let run = |words: &[&str]| run(folder.path(), &cosign, words).unwrap_or_else(|said| panic!("{said}"));
+            let run =
+                |words: &[&str]| run(folder.path(), &cosign, words).unwrap_or_else(|said| panic!("{said}"));
             run(&["generate-key-pair"]);
             let text = |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap();
             let public = PublicKey::from_pem(&text("cosign.pub")).unwrap();
-            let opened = key_file::read(&text("cosign.key"), || Ok::<_, factory::signing::Fault>(Zeroizing::new(PASSWORD.to_owned())));
+            let opened = key_file::read(&text("cosign.key"), || {
+                Ok::<_, factory::signing::Fault>(Zeroizing::new(PASSWORD.to_owned()))
+            });
             assert_eq!(opened.unwrap().public(), public, "a key of cosign's is read");
             std::fs::write(folder.path().join("note.json"), json!({"a": 1}).to_string()).unwrap();
             let config: &[&str] = match old {
                 false => {
-                    run(&["signing-config", "create", "--no-default-fulcio", "--no-default-oidc", "--no-default-rekor", "--no-default-tsa", "--out", "sc.json"]);
+                    run(&[
+                        "signing-config",
+                        "create",
+                        "--no-default-fulcio",
+                        "--no-default-oidc",
+                        "--no-default-rekor",
+                        "--no-default-tsa",
+                        "--out",
+                        "sc.json",
+                    ]);
                     &["--signing-config", "sc.json"]
                 }
                 true => &["--new-bundle-format=false", "--use-signing-config=false", "--tlog-upload=false"],
@@ -132,18 +172,37 @@ fn what_cosign_attaches_is_checked_here() {
             let names = names(&product);
             for name in &names[1..] {
                 run(&[&["sign", "-y", "--key", "cosign.key"], config, &[name.as_str()]].concat());
-                run(&[&["attest", "-y", "--key", "cosign.key", "--type", "https://note.test/v1", "--predicate", "note.json"], config, &[name.as_str()]].concat());
+                run(&[
+                    &[
+                        "attest",
+                        "-y",
+                        "--key",
+                        "cosign.key",
+                        "--type",
+                        "https://note.test/v1",
+                        "--predicate",
+                        "note.json",
+                    ],
+                    config,
+                    &[name.as_str()],
+                ]
+                .concat());
             }
             let judged = product.judged(&[public.clone()], &policy_json());
             assert_eq!(judged.outcome(), Outcome::Held, "old {old}: {:#?}", refusals(&judged));
             let evidence = product.evidence(&[public.clone()], &product::policy_of(&policy_json())).unwrap();
             let noted = |look: &factory::policy::evidence::Look| {
-                let of = look.attestations.iter().filter(|one| one.statement.predicate_type == "https://note.test/v1");
+                let of = look
+                    .attestations
+                    .iter()
+                    .filter(|one| one.statement.predicate_type == "https://note.test/v1");
                 of.filter(|one| one.signed_by == Some(public.id())).count()
             };
             assert_eq!(noted(&evidence.root), 1);
             assert!(evidence.looks.iter().all(|of| noted(&of.look) == 1 && of.look.signatures.len() == 1));
-            assert!(refusing(&product.judged(&[product::key().public()], &policy_json())).contains(&"signature"));
+            assert!(
+                refusing(&product.judged(&[product::key().public()], &policy_json())).contains(&"signature")
+            );
         }
     }
 }
@@ -154,7 +213,8 @@ fn cosign_signs_with_a_key_of_ours() {
     let cosign = peers.join("bin/cosign");
     for kind in [KeyKind::EcdsaP256, KeyKind::Ed25519] {
         let keys = Keys::new(kind);
-        let run = |words: &[&str]| run(keys.folder.path(), &cosign, words).unwrap_or_else(|said| panic!("{said}"));
+        let run =
+            |words: &[&str]| run(keys.folder.path(), &cosign, words).unwrap_or_else(|said| panic!("{said}"));
         assert_eq!(run(&["public-key", "--key", "own.key"]), keys.key.public().to_pem());
     }
 }

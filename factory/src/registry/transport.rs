@@ -100,7 +100,7 @@ impl Transport {
     /// # Errors
     /// Nobody could look.
     pub(super) fn send(&self, request: &Request<'_>) -> Result<Answer> {
-        self.attempts(request, |answer| Ok(answer))
+        self.attempts(request, Ok)
     }
 
     /// The answer as a whole, of at most `limit` bytes where it is 2xx.
