@@ -151,12 +151,11 @@ fn an_image_is_signed_and_judged() {
         (&json!("accepted"), &json!(scene.product.index.digest()))
     );
     assert_eq!(answer["checks"].as_array().unwrap().len(), 2 + 2 * 7);
-    let records =
-        answer["attestations"].as_array().unwrap().iter().filter(|one| one["predicate_type"] == RECORD);
-    assert!(
-        records.clone().count() >= 2 && records.clone().all(|one| one["signed_by"] == answer["keys"][0]),
-        "{answer:#}"
-    );
+    let listed = answer["attestations"].as_array().unwrap();
+    // Each twice: as the build has left it in the index, and as we have signed it.
+    let records = listed.iter().filter(|one| one["predicate_type"] == RECORD && one["platform"] == "linux/arm64");
+    let signed = records.clone().filter(|one| one["signed_by"] == answer["keys"][0]);
+    assert_eq!((records.count(), signed.count()), (2, 1), "{answer:#}");
 
     // Another key on the command line is trusted instead of the policy's.
     code(&scene.run(&["keys", "generate", "--output", "b", "--no-password"]), 0);
@@ -168,7 +167,7 @@ fn an_image_is_signed_and_judged() {
     scene.policy(|policy| policy["fragments"] = json!({"deny": [{"name": "light", "reason": "no more"}]}));
     let output = scene.verify(&["--format", "json"]);
     let said = code(&output, 11);
-    assert!(said.contains("4 of the policy's rules") || said.contains("2 of the policy's rules"), "{said}");
+    assert!(said.contains("is refused: 2 of 16 checks do not hold"), "{said}");
     let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
     let check = answer["checks"].as_array().unwrap().iter().find(|one| one["outcome"] == "refused").unwrap();
     assert_eq!(
