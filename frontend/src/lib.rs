@@ -41,6 +41,7 @@ pub mod report;
 pub mod request;
 pub mod result;
 pub mod run;
+pub mod scanning;
 pub mod status;
 pub mod subrequest;
 pub mod warnings;

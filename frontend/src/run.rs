@@ -30,7 +30,7 @@ use crate::request::Common;
 use crate::result::{self, PlatformResult, Shape};
 use crate::status::Status;
 use crate::subrequest::{self, Answer, Subrequest};
-use crate::{explaining, own_files, planning, platforms, warnings};
+use crate::{explaining, own_files, planning, platforms, scanning, warnings};
 
 /// What BuildKit gave the process besides the connection.
 #[derive(Debug, Default)]
@@ -84,7 +84,8 @@ async fn build<G: Gateway>(
     let contexts = contexts(gateway, options, &mut loaded).await?;
     let requests = requests(&loaded, options, &contexts, own_image);
     let planned = planning::plan(options, &mut loaded.images, &loaded.product, &requests, &contexts).await?;
-    let warnings: Vec<Diagnostic> = loaded.warnings.iter().chain(&planned.warnings).cloned().collect();
+    let mut warnings: Vec<Diagnostic> = loaded.warnings.iter().chain(&planned.warnings).cloned().collect();
+    warnings.extend(scanning::warnings(options, &loaded.opening.manifest, &planned.platforms));
     if Target::choose(&loaded.product, options.target.as_deref()) == Ok(Target::Report) {
         let (catalogue, own) = (&loaded.catalogue, &loaded.own);
         let workshop = Workshop { options, own_image, helper, catalogue, own };
@@ -116,8 +117,11 @@ async fn finish<G: Gateway>(
     let named: Vec<Named<'_>> = planned.iter().flat_map(PlannedPlatform::named_files).collect();
     let sound = own_files::sound(gateway, options, &loaded.catalogue, &named);
     let products = async { Ok(solve(gateway, options, planned).await?) };
-    let ((), (refs, proofs)) = before(sound, before(products, prover.prove(planned))).await?;
-    let attestations = prover.release(planned, &proofs).await?;
+    let scans = scanning::scan(gateway, options, &loaded.images, &loaded.own, planned);
+    let products = try_join(products, scans);
+    let ((), ((refs, scanned), proofs)) = before(sound, before(products, prover.prove(planned))).await?;
+    let mut attestations = prover.release(planned, &proofs).await?;
+    attestations.iter_mut().zip(scanned).for_each(|(one, sboms)| one.extend(sboms));
     Ok((refs, attestations))
 }
 
