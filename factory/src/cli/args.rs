@@ -36,6 +36,13 @@ pub(crate) enum Action {
     Sbom(SbomAction),
     /// Layers of an image, or which of them two images share
     Layers(Box<Layers>),
+    /// Pairs of keys for signing
+    #[command(subcommand)]
+    Keys(super::keys::KeysAction),
+    /// Sign an image, its platforms and everything that is attested of them
+    Sign(super::sign::Sign),
+    /// Judge an image by a policy
+    Verify(super::verify::Verify),
     /// What changed from one image to another: fragments, packages, layers, config, verdicts
     Diff(Box<super::diff::Diff>),
     /// Write what is said of an image to files: records, evidence, lists of packages, provenance
