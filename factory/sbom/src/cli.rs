@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::files::Listing;
+use crate::fragment::Fragment;
 use crate::root::Root;
 use crate::scan::{Options, scan};
 use crate::scanner::{Request, place, run};
@@ -62,6 +63,15 @@ struct ScanArguments {
     /// Who supplies it.
     #[arg(long)]
     supplier: Option<String>,
+    /// Only what this fragment brought to what lies in --below
+    #[arg(long, value_name = "NAME@VERSION", requires = "below")]
+    fragment: Option<String>,
+    /// A root that the fragment was built on; may be given several times
+    #[arg(long, value_name = "DIR", requires = "fragment")]
+    below: Vec<PathBuf>,
+    /// A folder with a folder for each fragment, in it the fragment's document: packages are told who brought them
+    #[arg(long, value_name = "DIR", conflicts_with = "fragment")]
+    fragments: Option<PathBuf>,
     /// Where the document goes; without it, to standard output.
     #[arg(long, short)]
     output: Option<PathBuf>,
@@ -142,7 +152,7 @@ fn scan_folder(arguments: &ScanArguments) -> u8 {
             name: arguments.name.clone(),
             version: arguments.version.clone(),
             supplier: arguments.supplier.clone(),
-            scope: String::new(),
+            fragment: None,
         },
         files: match arguments.files {
             FilesWord::None => Listing::None,
@@ -150,6 +160,8 @@ fn scan_folder(arguments: &ScanArguments) -> u8 {
             FilesWord::All => Listing::All,
         },
         epoch,
+        fragment: arguments.fragment.clone().map(|name| Fragment { name, below: arguments.below.clone() }),
+        fragments: arguments.fragments.clone(),
     };
     let root = match Root::open(&arguments.root) {
         Ok(root) => root,
@@ -157,7 +169,10 @@ fn scan_folder(arguments: &ScanArguments) -> u8 {
             return complain(FAILED, &format!("cannot open the root {}: {fault}", arguments.root.display()));
         }
     };
-    finish(&scan(&root, &options), arguments.format, arguments.output.as_deref(), arguments.strict)
+    match scan(&root, &options) {
+        Ok(document) => finish(&document, arguments.format, arguments.output.as_deref(), arguments.strict),
+        Err(fault) => complain(FAILED, &fault),
+    }
 }
 
 /// Writes a document and says its warnings.

@@ -92,9 +92,10 @@ struct Done {
     outcome: Result<([u8; 20], [u8; 32], Content), String>,
 }
 
-/// Lists and hashes files, on as many processors as there are.
+/// Lists and hashes files, on as many processors as there are. What a root `below` has as well is not
+/// listed unless a package owns it.
 #[must_use]
-pub fn list(root: &Root, settled: &Settled, listing: Listing) -> Files {
+pub fn list(root: &Root, settled: &Settled, listing: Listing, below: &[Root]) -> Files {
     let mut files = Files::default();
     if listing == Listing::None {
         return files;
@@ -105,7 +106,7 @@ pub fn list(root: &Root, settled: &Settled, listing: Listing) -> Files {
     let total = AtomicU64::new(0);
     let outcomes = std::thread::scope(|scope| {
         let handles: Vec<_> = (0..workers).map(|_| scope.spawn(|| work(root, &take, &total))).collect();
-        collect(root, settled, listing, &mut files, &give);
+        collect(root, settled, (listing, below), &mut files, &give);
         drop(give);
         handles.into_iter().flat_map(|handle| handle.join().unwrap_or_default()).collect::<Vec<Done>>()
     });
@@ -143,7 +144,13 @@ fn warn(files: &mut Files, path: &[u8], message: String) {
 }
 
 /// Walks, and hands every file that is asked for to the workers.
-fn collect(root: &Root, settled: &Settled, listing: Listing, files: &mut Files, give: &SyncSender<Vec<Job>>) {
+fn collect(
+    root: &Root,
+    settled: &Settled,
+    (listing, below): (Listing, &[Root]),
+    files: &mut Files,
+    give: &SyncSender<Vec<Job>>,
+) {
     let mut batch = Vec::with_capacity(BATCH);
     let mut cut = false;
     let records = &mut files.records;
@@ -153,7 +160,9 @@ fn collect(root: &Root, settled: &Settled, listing: Listing, files: &mut Files, 
                 return true;
             }
             let owners = owners_of(settled, entry.path());
-            if owners.is_empty() && listing != Listing::All {
+            if owners.is_empty()
+                && (listing != Listing::All || below.iter().any(|below| entry.is_as_in(below)))
+            {
                 return true;
             }
             if records.len() >= limits::FILES {

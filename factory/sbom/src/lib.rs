@@ -11,6 +11,7 @@
 //! * [`licence`], [`purl`]: foreign words into SPDX expressions and package URLs.
 //! * [`settle`]: what only the whole inventory shows: who owns whose files, who depends on whom.
 //! * [`mod@write`][]: documents.
+//! * [`fragment`]: what one fragment of an image brought, and who brought what.
 //! * [`scanner`]: BuildKit's scanner protocol. `cli`: the command line.
 //!
 //! Input is hostile: whatever is broken becomes a [`model::Warning`] that stands in the document, and never an empty
@@ -23,6 +24,7 @@ pub mod catalog;
 pub mod cli;
 pub mod files;
 pub mod formats;
+pub mod fragment;
 pub mod licence;
 pub mod limits;
 pub mod model;

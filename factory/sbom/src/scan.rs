@@ -1,7 +1,10 @@
 //! One root filesystem into one document.
 
+use std::path::PathBuf;
+
 use crate::catalog;
 use crate::files::{self, Listing};
+use crate::fragment::{self, Fragment};
 use crate::limits;
 use crate::model::Inventory;
 use crate::root::{Kind, Root};
@@ -13,6 +16,10 @@ use crate::write::{About, Document, date};
 pub struct Options {
     /// What the root is.
     pub about: About,
+    /// Only what this fragment brought.
+    pub fragment: Option<Fragment>,
+    /// A folder with the documents of fragments, by which packages are told who brought them.
+    pub fragments: Option<PathBuf>,
     /// Which files the document lists.
     pub files: Listing,
     /// Seconds since 1970 that the document is of (`SOURCE_DATE_EPOCH`). Without it: the newest modification of what was read,
@@ -21,12 +28,39 @@ pub struct Options {
 }
 
 /// Scans a root.
-#[must_use]
-pub fn scan(root: &Root, options: &Options) -> Document {
-    let settled = settle(root, inventory(root));
-    let files = files::list(root, &settled, options.files);
+///
+/// # Errors
+/// A root that a fragment was built on cannot be opened.
+pub fn scan(root: &Root, options: &Options) -> Result<Document, String> {
+    let mut about = options.about.clone();
+    let mut found = inventory(root);
+    let mut below = Vec::new();
+    let mut notes = Vec::new();
+    if let Some(fragment) = &options.fragment {
+        for path in &fragment.below {
+            let open = Root::open(path);
+            below.push(open.map_err(|e| format!("cannot open the root below, {}: {e}", path.display()))?);
+        }
+        let before: Vec<Inventory> = below.iter().map(inventory).collect();
+        notes = fragment::subtract(&mut found, &before, &fragment.name);
+        let (name, version) = fragment.parts();
+        about = About {
+            name: name.to_owned(),
+            version: Some(version).filter(|version| !version.is_empty()).map(ToOwned::to_owned),
+            fragment: Some(fragment.name.clone()),
+            ..about
+        };
+    }
+    let mut settled = settle(root, found);
+    settled.notes = notes;
+    if let Some(folder) = &options.fragments {
+        let (attributions, warnings) = fragment::attributions(folder);
+        fragment::attribute(&mut settled, &attributions);
+        settled.warnings.extend(warnings);
+    }
+    let files = files::list(root, &settled, options.files, &below);
     let created = date(options.epoch.unwrap_or_else(|| newest(root, &settled)));
-    Document { about: options.about.clone(), settled, files, created, texts: true }
+    Ok(Document { about, settled, files, created, texts: true })
 }
 
 /// What the catalogers find: databases first, then everything on one walk.

@@ -13,7 +13,7 @@ use crate::limits;
 use crate::model::Warning;
 use crate::root::Root;
 use crate::scan::{Options, scan};
-use crate::write::{Document, statement};
+use crate::write::{About, Document, statement};
 
 /// `_type` of the statements that BuildKit's protocol knows; BuildKit writes its own in their place.
 const STATEMENT: &str = "https://in-toto.io/Statement/v0.1";
@@ -65,6 +65,17 @@ impl Request {
                     Some(listing) => request.options.files = listing,
                     None => faults.push(format!("files={text}: expected none, owned or all")),
                 },
+                "FRAGMENT" => match text.rsplit_once('@') {
+                    Some((name, version)) if !name.is_empty() && !version.is_empty() => {
+                        request.options.fragment.get_or_insert_default().name = text.into_owned();
+                    }
+                    _ => faults.push(format!("fragment={text}: expected NAME@VERSION")),
+                },
+                "BELOW" => {
+                    let below = PathBuf::from(&value);
+                    request.options.fragment.get_or_insert_default().below.push(below);
+                }
+                "FRAGMENTS" => request.options.fragments = Some(PathBuf::from(&value)),
                 "NAME" => request.options.about.name = text.into_owned(),
                 "VERSION" => request.options.about.version = Some(text.into_owned()),
                 "SUPPLIER" => request.options.about.supplier = Some(text.into_owned()),
@@ -85,6 +96,11 @@ impl Request {
             if path.as_os_str().is_empty() {
                 faults.push(format!("{PREFIX}{name} is not set: this is how BuildKit calls a scanner"));
             }
+        }
+        if let Some(fragment) = &request.options.fragment
+            && (fragment.name.is_empty() || fragment.below.is_empty())
+        {
+            faults.push(format!("{PREFIX}FRAGMENT and {PREFIX}BELOW go together: one of them is not set"));
         }
         if faults.is_empty() { Ok(request) } else { Err(faults.join("\n")) }
     }
@@ -111,10 +127,15 @@ pub fn run(request: &Request) -> Result<usize, String> {
         let target =
             path.file_name().map_or_else(|| "sbom".to_owned(), |name| name.to_string_lossy().into_owned());
         let mut options = request.options.clone();
-        if options.about.name.is_empty() || path != request.source {
+        if path != request.source {
+            // An extra is nobody's product and no fragment's.
+            options.about = About { supplier: options.about.supplier, ..About::default() };
+            (options.fragment, options.fragments) = (None, None);
+        }
+        if options.about.name.is_empty() {
             options.about.name.clone_from(&target);
         }
-        let (bytes, said) = fitting(scan(&root, &options))?;
+        let (bytes, said) = fitting(scan(&root, &options)?)?;
         warnings += said;
         place(&request.destination.join(format!("{target}.spdx.json")), &bytes)?;
     }
@@ -172,7 +193,6 @@ pub(crate) fn place(path: &Path, bytes: &[u8]) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::write::About;
 
     fn read(variables: &[(&str, &str)]) -> Result<Request, String> {
         Request::read(variables.iter().map(|(name, value)| (name.into(), value.into())))
@@ -192,6 +212,9 @@ mod tests {
         assert_eq!(request.options.files, Listing::Owned);
         assert_eq!(request.options.epoch, Some(7));
         let faults = read(&[("BUILDKIT_SCAN_FILES", "some"), ("BUILDKIT_SCAN_STRICT", "x")]).unwrap_err();
+        let faults_of = |name: &str, value: &str| read(&[(name, value)]).unwrap_err();
+        assert!(faults_of("BUILDKIT_SCAN_FRAGMENT", "core").contains("NAME@VERSION"));
+        assert!(faults_of("BUILDKIT_SCAN_BELOW", "/x").contains("go together"));
         for word in ["files=some", "strict=x", "BUILDKIT_SCAN_DESTINATION", "BUILDKIT_SCAN_SOURCE is"] {
             assert!(faults.contains(word), "{faults}");
         }

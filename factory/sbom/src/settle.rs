@@ -28,6 +28,8 @@ pub struct Settled {
     pub warnings: Vec<Warning>,
     /// How many warnings were not kept.
     pub unsaid: usize,
+    /// What else is to be said of the whole.
+    pub notes: Vec<String>,
 }
 
 /// Settles an inventory.
@@ -71,6 +73,7 @@ pub fn settle(root: &Root, mut inventory: Inventory) -> Settled {
         owners,
         warnings,
         unsaid: inventory.unsaid(),
+        notes: Vec::new(),
     }
 }
 
@@ -142,7 +145,7 @@ fn absorb(first: &mut Package, again: Package) {
     macro_rules! fill {
         ($($field:ident),*) => { $(if first.$field.is_none() { first.$field = again.$field; })* };
     }
-    fill!(source, copyright, supplier, originator, homepage, download, summary, fragment);
+    fill!(source, copyright, supplier, originator, homepage, download, summary);
 }
 
 /// Looks every requirement up where its package would.

@@ -1,5 +1,8 @@
 //! Names of licences as packages write them.
 
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
 use super::Licence;
 
 /// One licence by its name, with an exception where it has one.
@@ -45,8 +48,12 @@ pub(super) fn find(name: &str) -> Option<String> {
 
 /// An identifier of SPDX's list, whatever its case. Deprecated ones are handled before, and not taken here.
 fn listed(name: &str) -> Option<&'static str> {
-    let found = spdx::identifiers::LICENSES.iter().find(|licence| licence.name.eq_ignore_ascii_case(name))?;
-    spdx::license_id(found.name).filter(|id| !id.is_deprecated()).map(|id| id.name)
+    static LISTED: LazyLock<BTreeMap<String, &'static str>> = LazyLock::new(|| {
+        let names = spdx::identifiers::LICENSES.iter().filter_map(|licence| spdx::license_id(licence.name));
+        let names = names.filter(|id| !id.is_deprecated());
+        names.map(|id| (id.name.to_ascii_lowercase(), id.name)).collect()
+    });
+    LISTED.get(&name.to_ascii_lowercase()).copied()
 }
 
 /// The licence whose title in SPDX's list this is.

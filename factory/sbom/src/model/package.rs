@@ -175,8 +175,8 @@ pub struct Package {
     /// It is part of a package of another package manager: flagged, and not counted twice. `settle` fills it in with
     /// that package's purl.
     pub owned_by: Option<String>,
-    /// The fragment that brought it.
-    pub fragment: Option<String>,
+    /// The fragments that brought it, as `name@version`.
+    pub fragments: Vec<String>,
 }
 
 impl Package {
@@ -212,7 +212,7 @@ impl Package {
             purpose: Purpose::default(),
             notes: Vec::new(),
             owned_by: None,
-            fragment: None,
+            fragments: Vec::new(),
         }
     }
 }

@@ -7,7 +7,8 @@ use std::os::unix::fs::FileExt;
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 
-use super::{Problem, Result, name, parent, read_all};
+use super::{Problem, Result, Root, name, parent, read_all};
+use crate::limits;
 
 /// What an entry is; everything else is left out of the walk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -31,10 +32,23 @@ pub struct Entry<'a> {
     elf: OnceCell<bool>,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Stat {
     mode: u32,
     size: u64,
+    /// When it was modified and when it was changed in any way, in seconds and nanoseconds.
+    times: [(i64, u64); 2],
+}
+
+impl Stat {
+    fn of(found: &rustix::fs::Stat) -> Self {
+        let regular = FileType::from_raw_mode(found.st_mode) == FileType::RegularFile;
+        let size = if regular { u64::try_from(found.st_size).unwrap_or(0) } else { 0 };
+        let part = |nanoseconds| u64::try_from(nanoseconds).unwrap_or(0);
+        let times =
+            [(found.st_mtime, part(found.st_mtime_nsec)), (found.st_ctime, part(found.st_ctime_nsec))];
+        Self { mode: found.st_mode, size, times }
+    }
 }
 
 impl<'a> Entry<'a> {
@@ -96,6 +110,21 @@ impl<'a> Entry<'a> {
         })
     }
 
+    /// Whether another root has the same file at the same path. Layers share files that nobody changed, down to the last
+    /// nanosecond, so that their contents need not be compared; those of other files are.
+    #[must_use]
+    pub fn is_as_in(&self, other: &Root) -> bool {
+        let there = other.unfollowed(self.path).map(|found| Stat::of(&found));
+        let Some((here, there)) = self.stat().zip(there) else { return false };
+        if here == there {
+            return true;
+        }
+        if (here.mode, here.size) != (there.mode, there.size) || here.size > limits::HASHED {
+            return false;
+        }
+        self.file().is_ok_and(|file| other.plain_file(self.path).is_ok_and(|other| same_bytes(file, &other)))
+    }
+
     /// The file, open for reading. It is one for all who ask: read it at offsets (`FileExt::read_at`), or with
     /// [`Self::read`].
     ///
@@ -128,9 +157,26 @@ impl<'a> Entry<'a> {
     fn stat(&self) -> Option<Stat> {
         *self.stat.get_or_init(|| {
             let found = rustix::fs::statat(self.directory, self.name(), AtFlags::SYMLINK_NOFOLLOW).ok()?;
-            let regular = FileType::from_raw_mode(found.st_mode) == FileType::RegularFile;
-            let size = if regular { u64::try_from(found.st_size).unwrap_or(0) } else { 0 };
-            Some(Stat { mode: found.st_mode, size })
+            Some(Stat::of(&found))
         })
+    }
+}
+
+/// Whether two files have the same bytes; not when one of them cannot be read.
+fn same_bytes(one: &File, other: &File) -> bool {
+    let (mut a, mut b) = (vec![0; 64 << 10], vec![0; 64 << 10]);
+    let mut at = 0;
+    loop {
+        let (Ok(read), Ok(read_too)) = (one.read_at(&mut a, at), other.read_at(&mut b, at)) else {
+            return false;
+        };
+        let length = read.min(read_too);
+        if length == 0 {
+            return read == read_too;
+        }
+        if a.get(..length) != b.get(..length) {
+            return false;
+        }
+        at += length as u64;
     }
 }

@@ -160,6 +160,12 @@ impl Root {
         Some(rustix::fs::statat(fd, "", AtFlags::EMPTY_PATH).ok()?.st_mtime)
     }
 
+    /// What lies at a path, no link followed at its end.
+    fn unfollowed(&self, path: &[u8]) -> Option<rustix::fs::Stat> {
+        let fd = self.open_below(path, OFlags::PATH | OFlags::NOFOLLOW).ok()?;
+        rustix::fs::statat(fd, "", AtFlags::EMPTY_PATH).ok()
+    }
+
     /// Where a symbolic link leads, as it is written.
     ///
     /// # Errors

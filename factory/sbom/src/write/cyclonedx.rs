@@ -18,7 +18,7 @@ pub fn cyclonedx(document: &Document) -> serde_json::Result<Vec<u8>> {
     let refs: Vec<String> = document.settled.packages.iter().map(reference).collect();
     let root = json!({
         "bom-ref": ROOT,
-        "type": "container",
+        "type": if document.about.fragment.is_some() { "library" } else { "container" },
         "name": document.name(),
         "version": document.version(),
         "supplier": organisation(&document.supplier()),
@@ -98,7 +98,7 @@ fn components(document: &Document, refs: &[String]) -> Vec<Value> {
     }
     let mut components = Vec::new();
     let system = &settled.system;
-    if !system.id.is_empty() {
+    if !system.id.is_empty() && document.about.fragment.is_none() {
         components.push(json!({
             "bom-ref": "operating-system",
             "type": "operating-system",
@@ -182,7 +182,7 @@ fn component(document: &Document, package: &Package, name: &str, inner: Vec<Valu
     }
     let mut properties = vec![json!({"name": "factory:cataloger", "value": package.cataloger})];
     properties
-        .extend(package.fragment.iter().map(|value| json!({"name": "factory:fragment", "value": value})));
+        .extend(package.fragments.iter().map(|value| json!({"name": "factory:fragment", "value": value})));
     properties.extend(package.notes.iter().map(|value| json!({"name": "factory:note", "value": value})));
     if package.owned_by.is_some() {
         properties.push(json!({"name": "factory:purl", "value": package.purl}));

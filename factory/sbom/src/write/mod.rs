@@ -11,6 +11,7 @@ use crate::model::{Ecosystem, Package, Party, Warning};
 use crate::settle::{Settled, hex};
 
 pub use cyclonedx::cyclonedx;
+pub(crate) use spdx::{FRAGMENT_NOTE, id_of};
 pub use spdx::{spdx, statement};
 pub use time::date;
 
@@ -26,8 +27,8 @@ pub struct About {
     pub version: Option<String>,
     /// Who supplies it.
     pub supplier: Option<String>,
-    /// What it is, in a sentence that ends the document's comment; empty for a whole root filesystem.
-    pub scope: String,
+    /// The fragment whose share it is, as `name@version`; none for a whole root filesystem.
+    pub fragment: Option<String>,
 }
 
 /// Everything that a document says.

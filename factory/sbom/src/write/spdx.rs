@@ -14,6 +14,8 @@ use crate::settle::hex;
 type Text<'a> = Cow<'a, str>;
 
 const NOTHING: &str = "NOASSERTION";
+/// What an annotation that names a fragment begins with.
+pub(crate) const FRAGMENT_NOTE: &str = "fragment ";
 const ROOT: &str = "SPDXRef-DocumentRoot";
 const SYSTEM: &str = "SPDXRef-OperatingSystem";
 /// Places of one package that `sourceInfo` names.
@@ -185,9 +187,9 @@ fn creation_info(document: &Document) -> CreationInfo<'_> {
     let mut numbers = spdx_list_version().split('.');
     let version = [numbers.next().unwrap_or("3"), numbers.next().unwrap_or("0")].join(".");
     let warnings = document.warnings().len();
-    let mut comment = match document.about.scope.as_str() {
-        "" => "Packages found in a root filesystem.".to_owned(),
-        scope => scope.to_owned(),
+    let mut comment = match &document.about.fragment {
+        None => "Packages found in a root filesystem.".to_owned(),
+        Some(name) => format!("What the fragment {name} brought; what it was built on is left out."),
     };
     if warnings > 0 {
         comment = format!(
@@ -244,6 +246,10 @@ fn packages<'a>(
 
 fn root_package(document: &Document) -> SpdxPackage<'_> {
     let code = loose_code(document);
+    let warnings = document.warnings();
+    let notes =
+        warnings.iter().map(|warning| format!("warning: {warning}")).chain(document.settled.notes.clone());
+    let annotations = notes.map(|text| note(document, text)).collect();
     SpdxPackage {
         files_analyzed: code.is_some(),
         package_verification_code: code
@@ -256,19 +262,16 @@ fn root_package(document: &Document) -> SpdxPackage<'_> {
         license_concluded: NOTHING,
         license_declared: NOTHING.into(),
         copyright_text: NOTHING.into(),
-        primary_package_purpose: "CONTAINER",
-        annotations: document
-            .warnings()
-            .iter()
-            .map(|warning| note(document, format!("warning: {warning}")))
-            .collect(),
+        primary_package_purpose: if document.about.fragment.is_some() { "OTHER" } else { "CONTAINER" },
+        annotations,
         ..SpdxPackage::default()
     }
 }
 
 fn system_package(document: &Document) -> Option<SpdxPackage<'_>> {
     let system = &document.settled.system;
-    if system.id.is_empty() {
+    // A fragment stands on a system and does not bring it.
+    if system.id.is_empty() || document.about.fragment.is_some() {
         return None;
     }
     let cpe = (system.cpe.starts_with("cpe:2.3:") || system.cpe.starts_with("cpe:/")).then(|| ExternalRef {
@@ -303,8 +306,9 @@ fn system_package(document: &Document) -> Option<SpdxPackage<'_>> {
 fn one<'a>(document: &'a Document, at: usize, package: &'a Package, id: &'a str) -> SpdxPackage<'a> {
     let code = verification_code(document, at);
     let mut annotations: Vec<Annotation<'_>> = Vec::new();
-    annotations
-        .extend(package.fragment.iter().map(|fragment| note(document, format!("fragment {fragment}"))));
+    annotations.extend(
+        package.fragments.iter().map(|fragment| note(document, format!("{FRAGMENT_NOTE}{fragment}"))),
+    );
     annotations.extend(package.notes.iter().map(|text| note(document, text.clone())));
     annotations.extend(package.owned_by.iter().map(|whole| {
         note(
@@ -475,7 +479,7 @@ fn relationships<'a>(
     let settled = &document.settled;
     let id = |at: usize| ids.get(at).map_or("", String::as_str);
     let mut all = vec![between("SPDXRef-DOCUMENT", "DESCRIBES", ROOT)];
-    if !settled.system.id.is_empty() {
+    if system_package(document).is_some() {
         all.push(between(ROOT, "CONTAINS", SYSTEM));
     }
     for (at, package) in settled.packages.iter().enumerate() {
@@ -507,7 +511,7 @@ fn relationships<'a>(
 }
 
 /// Stable: a package keeps its identifier in every document that has it.
-fn id_of(package: &Package) -> String {
+pub(crate) fn id_of(package: &Package) -> String {
     let mut hash = Sha256::new();
     hash.update(package.purl.as_bytes());
     hash.update(b"\0");

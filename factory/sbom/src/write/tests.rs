@@ -36,7 +36,7 @@ fn root() -> tempfile::TempDir {
 }
 
 fn document(at: &Path, files: Listing) -> Document {
-    scan(&Root::open(at).unwrap(), &Options { files, epoch: Some(0), ..Options::default() })
+    scan(&Root::open(at).unwrap(), &Options { files, epoch: Some(0), ..Options::default() }).unwrap()
 }
 
 fn ids<'a>(value: &'a Value, list: &str) -> Vec<&'a str> {
@@ -134,7 +134,7 @@ fn without_an_epoch_the_newest_thing_that_was_read_is_the_time() {
         let file = fs::File::options().append(true).open(dir.path().join(folder)).unwrap();
         file.set_modified(std::time::UNIX_EPOCH + std::time::Duration::from_secs(86_400)).unwrap();
     }
-    let document = scan(&Root::open(dir.path()).unwrap(), &Options::default());
+    let document = scan(&Root::open(dir.path()).unwrap(), &Options::default()).unwrap();
     assert_eq!(document.created, "1970-01-02T00:00:00Z");
 }
 
