@@ -194,7 +194,7 @@ impl OwnImage {
             )));
         }
         if find_program("cargo").is_none() {
-            return self.from_source(handle, workspace, platform, progress);
+            return self.compile_there(handle, workspace, platform, progress);
         }
         let folder = self.compile(workspace, platform, progress)?;
         let digest = self.programs_digest(&folder, &workspace.join("Dockerfile.frontend"), platform)?;
@@ -222,7 +222,7 @@ impl OwnImage {
         command
     }
 
-    fn from_source(
+    fn compile_there(
         &self,
         handle: &EngineHandle,
         workspace: &Path,

@@ -44,9 +44,7 @@ impl Stat {
     fn of(found: &rustix::fs::Stat) -> Self {
         let regular = FileType::from_raw_mode(found.st_mode) == FileType::RegularFile;
         let size = if regular { u64::try_from(found.st_size).unwrap_or(0) } else { 0 };
-        let part = |nanoseconds| u64::try_from(nanoseconds).unwrap_or(0);
-        let times =
-            [(found.st_mtime, part(found.st_mtime_nsec)), (found.st_ctime, part(found.st_ctime_nsec))];
+        let times = [(found.st_mtime, found.st_mtime_nsec), (found.st_ctime, found.st_ctime_nsec)];
         Self { mode: found.st_mode, size, times }
     }
 }
