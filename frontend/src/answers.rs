@@ -103,7 +103,8 @@ fn image<G: Gateway>(
 fn unresolved(draft: &Draft<'_>, lookup: &ImageLookup, failure: Failure) -> Failure {
     let Failure::BuildKit(status) = failure else { return failure };
     let place = draft.place_of(lookup);
-    let prefix = format!("{place}: image `{}` cannot be resolved", lookup.reference.familiar());
+    let (name, platform) = (lookup.reference.familiar(), &lookup.platform);
+    let prefix = format!("{place}: image `{name}` cannot be resolved for `{platform}`");
     status.context(&prefix).with_json_detail("errdefs.Source", &Excerpt::of(place)).into()
 }
 

@@ -147,7 +147,7 @@ impl<G: Gateway> Resolver<'_, G> {
         digest: &Digest,
         platform: &Platform,
     ) -> Result<Named, Failure> {
-        let layout = OciLayout::new(store, &digest.to_string(), &self.options.session, store);
+        let layout = OciLayout::new(&layout_name(name), &digest.to_string(), &self.options.session, store);
         let lookup = SourceLookup {
             source: layout.to_pb(),
             platform: Some(platform_of(platform).to_pb()),
@@ -184,6 +184,13 @@ impl<G: Gateway> Resolver<'_, G> {
         };
         Ok(Named { folder: Folder::Client(directory.to_owned()), ignore, config: None })
     }
+}
+
+/// What an image of a layout is called: an image reference, as the daemon reads it, of the context's name. The layout's own name
+/// in the client's session is no reference.
+fn layout_name(context: &str) -> String {
+    let reference = context.parse::<ImageRef>().ok();
+    reference.map_or_else(|| "docker.io/library/layout".to_owned(), |reference| reference.to_string())
 }
 
 fn made(state: State) -> Named {
@@ -271,6 +278,13 @@ fn named(origin: &Origin) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_image_of_a_layout_is_called_after_its_context() {
+        assert_eq!(layout_name("tools"), "docker.io/library/tools:latest");
+        assert_eq!(layout_name("example.org/a:1"), "example.org/a:1");
+        assert_eq!(layout_name("No Reference"), "docker.io/library/layout");
+    }
 
     #[test]
     fn the_config_of_an_input_is_in_its_metadata() {

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use futures_util::future::{join_all, try_join_all};
 use llb_gen::diagnostic::Diagnostic;
 use llb_gen::llb::source::Image;
-use llb_gen::llb::{Access, CachePolicy, Exec, Graph, Meta, Mount, Network, State};
+use llb_gen::llb::{Access, CachePolicy, Copy, Exec, FileOp, Graph, Meta, Mount, Network, State};
 use llb_gen::lower::{FragmentPart, Lowered};
 use llb_gen::model::Platform;
 use llb_gen::ordered::ordered;
@@ -175,11 +175,25 @@ impl<'b> Scanner<'b> {
             .iter()
             .map(|part| (format!("{}-{}", part.name, part.version), self.fragment(&planned.platform, part)))
             .collect();
-        let core = self.product(&planned.platform, &root, lowered, &parts);
-        let outputs =
-            std::iter::once((CORE, &core)).chain(parts.iter().map(|(name, output)| (name.as_str(), output)));
+        let extras = self.extras(lowered);
+        let scanned = self.product(&planned.platform, &root, &extras, &parts);
+        let (core, beside) = match extras.is_empty() {
+            true => (scanned, None),
+            false => (core_of(&scanned), Some(beside_core(&scanned))),
+        };
+        let beside = beside.iter().map(|output| ("extras", output));
+        let parts = parts.iter().map(|(name, output)| (name.as_str(), output));
+        let outputs = std::iter::once((CORE, &core)).chain(beside).chain(parts);
         let attestations = outputs.map(|(name, output)| self.attestation(gateway, name, output));
         join_all(attestations).await.into_iter().collect()
+    }
+
+    /// What is scanned beside the finished root.
+    fn extras(&self, lowered: &Lowered) -> Vec<(String, State)> {
+        let stages = lowered.parts.stages.iter().filter(|stage| self.sbom.stages.holds(&stage.name));
+        let stages = stages.map(|stage| (stage.name.replace('/', "-"), stage.state.clone()));
+        let context = lowered.parts.context.clone().filter(|_| self.sbom.context);
+        context.map(|state| ("context".to_owned(), state)).into_iter().chain(stages).collect()
     }
 
     async fn attestation<G: Gateway>(
@@ -210,14 +224,9 @@ impl<'b> Scanner<'b> {
         &self,
         platform: &Platform,
         root: &State,
-        lowered: &Lowered,
+        extras: &[(String, State)],
         fragments: &[(String, State)],
     ) -> State {
-        let stages = lowered.parts.stages.iter().filter(|stage| self.sbom.stages.holds(&stage.name));
-        let stages = stages.map(|stage| (stage.name.replace('/', "-"), &stage.state));
-        let context = lowered.parts.context.as_ref().filter(|_| self.sbom.context);
-        let extras: Vec<_> =
-            context.map(|state| ("context".to_owned(), state)).into_iter().chain(stages).collect();
         let mut exec = self.exec(platform, CORE, root, &format!("generating sbom using {}", self.name));
         if !extras.is_empty() {
             exec = exec.env("BUILDKIT_SCAN_SOURCE_EXTRAS", EXTRAS);
@@ -277,4 +286,22 @@ impl<'b> Scanner<'b> {
     fn output(&self, exec: Exec) -> State {
         exec.mount(Mount::bind(OUTPUT, &State::scratch(), Access::Output)).run().mount(OUTPUT)
     }
+}
+
+/// The file that a scanner writes about the finished root.
+fn core_file() -> String {
+    format!("{CORE}.spdx.json")
+}
+
+/// The finished root's SBOM alone. Engines list the statements of a folder by the names of their files, and clients show the
+/// first one as the image's own: with extras in the same folder it would not come first.
+fn core_of(output: &State) -> State {
+    let copy = Copy::new(output, format!("/{}", core_file()), "/");
+    FileOp::on(&State::scratch()).copy(copy).meta(Meta::named("[internal] sbom of the image")).state()
+}
+
+/// All others.
+fn beside_core(output: &State) -> State {
+    let copy = Copy::new(output, "/", "/").dir_contents().exclude([core_file()]);
+    FileOp::on(&State::scratch()).copy(copy).meta(Meta::named("[internal] sboms beside it")).state()
 }

@@ -315,7 +315,11 @@ fn an_image_that_is_not_found_is_shown_where_it_is_named() {
     gateway.failures.insert("Resolve".to_owned(), upstream);
     let told = error_of(&gateway, &[]);
     assert!(told.message().starts_with("manifests/app.json:"), "{}", told.message());
-    assert!(told.message().ends_with("cannot be resolved: not there"), "{}", told.message());
+    assert!(
+        told.message().ends_with("cannot be resolved for `linux/amd64`: not there"),
+        "{}",
+        told.message()
+    );
     assert_eq!(told.code(), 5);
     let kinds: Vec<&str> = told.details().iter().map(|detail| detail.type_url.as_str()).collect();
     assert_eq!(

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::build::CompressionKind;
-use crate::engine::{EngineName, EngineSpec, Suite};
+use crate::engine::{Architecture, EngineName, EngineSpec, Suite};
 use crate::frontend_image::Platform;
 use crate::layers::Source;
 
@@ -265,6 +265,9 @@ impl Which {
 pub(crate) struct Up {
     #[command(flatten)]
     pub(crate) which: Which,
+    /// Architectures besides the machine's own whose programs the engine is to run: arm64, arm, riscv64, s390x, ppc64le
+    #[arg(long, value_delimiter = ',', value_name = "ARCHITECTURE")]
+    pub(crate) emulate: Vec<Architecture>,
 }
 
 #[derive(Debug, Args)]

@@ -45,8 +45,23 @@ fn scan(gateway: &Scripted, attestation: &Attestation) -> (pb::ExecOp, String, V
     let ops: Vec<pb::Op> = definition.def.iter().map(|op| pb::Op::decode(op.as_slice()).unwrap()).collect();
     let top = ops.last().unwrap().inputs[0].digest.clone();
     let at = definition.def.iter().position(|op| llb_gen::llb::OpDigest::of(op).to_string() == top).unwrap();
+    let at = match &ops[at].op {
+        // What a scanner wrote may be taken apart.
+        Some(pb::op::Op::File(_)) => at - 1,
+        _ => at,
+    };
+    let top = llb_gen::llb::OpDigest::of(&definition.def[at]).to_string();
     let Some(pb::op::Op::Exec(exec)) = ops[at].op.clone() else { panic!("{:?}", ops[at]) };
     (exec, definition.metadata[&top].description["llb.customname"].clone(), ops)
+}
+
+/// What of a scanner's output is taken, and what of it is not: the last copy.
+fn copied(ops: &[pb::Op]) -> (String, Vec<String>) {
+    let Some(pb::op::Op::File(files)) = &ops[ops.len() - 2].op else { panic!("{ops:?}") };
+    let Some(pb::file_action::Action::Copy(copy)) = files.actions[0].action.clone() else {
+        panic!("{files:?}")
+    };
+    (copy.src, copy.exclude_patterns)
 }
 
 fn places(exec: &pb::ExecOp) -> Vec<&str> {
@@ -107,7 +122,13 @@ fn stages_and_the_context_are_scanned_on_request() {
         ("build-arg:BUILDKIT_SBOM_SCAN_STAGE", "buidl,web/build"),
     ];
     let result = build(&gateway, &extras);
-    let (exec, _, _) = scan(&gateway, &result.attestations["linux/amd64"][0]);
+    let [core, beside] = &result.attestations["linux/amd64"][..] else { panic!("{result:?}") };
+    assert!(core.metadata.contains_key("sbom-core") && !beside.metadata.contains_key("sbom-core"));
+    let (exec, _, ops) = scan(&gateway, core);
+    assert_eq!(copied(&ops), ("/sbom.spdx.json".to_owned(), vec![]), "the first that clients see");
+    let (same, _, ops) = scan(&gateway, beside);
+    assert_eq!(copied(&ops), ("/".to_owned(), vec!["sbom.spdx.json".to_owned()]));
+    assert_eq!(same, exec, "one scan");
     let expected = [
         "/",
         "/run/out",
