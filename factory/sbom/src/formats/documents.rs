@@ -207,7 +207,7 @@ fn spdx(document: Spdx) -> Document {
             ("DESCRIBED_BY", Some(from), None) => packages[from].subject = true,
             ("CONTAINS" | "DEPENDS_ON", Some(from), Some(to)) => link(&mut packages, &mut left, from, to),
             ("CONTAINED_BY" | "DEPENDENCY_OF", Some(from), Some(to)) => {
-                link(&mut packages, &mut left, to, from)
+                link(&mut packages, &mut left, to, from);
             }
             _ => {}
         }
