@@ -153,7 +153,8 @@ fn an_image_is_signed_and_judged() {
     assert_eq!(answer["checks"].as_array().unwrap().len(), 2 + 2 * 7);
     let listed = answer["attestations"].as_array().unwrap();
     // Each twice: as the build has left it in the index, and as we have signed it.
-    let records = listed.iter().filter(|one| one["predicate_type"] == RECORD && one["platform"] == "linux/arm64");
+    let records =
+        listed.iter().filter(|one| one["predicate_type"] == RECORD && one["platform"] == "linux/arm64");
     let signed = records.clone().filter(|one| one["signed_by"] == answer["keys"][0]);
     assert_eq!((records.count(), signed.count()), (2, 1), "{answer:#}");
 
