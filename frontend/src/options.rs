@@ -11,6 +11,7 @@ mod value;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 
+use llb_gen::lint::Asked;
 use llb_gen::llb::source::ResolveMode;
 use llb_gen::llb::{Network, Proxies, Resources};
 use llb_gen::model::{ImageRef, Platform};
@@ -75,6 +76,8 @@ pub struct Options {
     pub step_logs: Option<StepLogs>,
     /// `FACTORY_FORMAT`: the shape of an answer.
     pub format: Format,
+    /// `BUILDKIT_DOCKERFILE_CHECK`: what is done about what rules find.
+    pub check: Asked,
     /// `SOURCE_DATE_EPOCH`, in seconds.
     pub epoch: Option<u64>,
     /// Names of options that have no effect here.
@@ -101,14 +104,30 @@ pub enum StepLogs {
     LeftOut,
 }
 
-/// The shape of an answer to `plan`.
+/// The shape of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Format {
     /// Text and JSON as for any other question.
     #[default]
     Standard,
-    /// The matrix of a GitHub workflow.
+    /// The combinations of `plan` as the matrix of a GitHub workflow.
     GitHub,
+    /// The graph for Graphviz.
+    Dot,
+    /// The graph for Mermaid.
+    Mermaid,
+}
+
+impl Format {
+    /// Its name as the value of `FACTORY_FORMAT`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Standard => "text",
+            Self::GitHub => "github",
+            Self::Dot => "dot",
+            Self::Mermaid => "mermaid",
+        }
+    }
 }
 
 /// Where the verdicts of a product's tests are attested.
@@ -167,6 +186,9 @@ impl Options {
             built_on: options.value("build-arg:FACTORY_BUILT_ON", str::parse),
             gate: options.value("build-arg:FACTORY_GATE", gate).unwrap_or_default(),
             format: options.value("build-arg:FACTORY_FORMAT", format).unwrap_or_default(),
+            check: options
+                .value("build-arg:BUILDKIT_DOCKERFILE_CHECK", |text| Asked::read(text, boolean))
+                .unwrap_or_default(),
             attest: options.value("build-arg:FACTORY_ATTESTATIONS", attest).unwrap_or_default(),
             step_logs: options.value("build-arg:FACTORY_STEP_LOGS", step_logs),
             epoch: options.value("build-arg:SOURCE_DATE_EPOCH", epoch),
@@ -217,10 +239,6 @@ fn refuse_unsupported(options: &mut Reader) {
     const EXTRAS: &str = "the SBOM covers the finished filesystem only; contexts and stages are not scanned";
     refuse_true(options, "build-arg:BUILDKIT_SBOM_SCAN_CONTEXT", EXTRAS);
     refuse_true(options, "build-arg:BUILDKIT_SBOM_SCAN_STAGE", EXTRAS);
-    options.refuse(
-        "build-arg:BUILDKIT_DOCKERFILE_CHECK",
-        "rules of the Dockerfile linter do not apply to a manifest",
-    );
     for kind in options.group("attest:").into_keys() {
         options.fail(
             &format!("attest:{kind}"),
@@ -325,10 +343,11 @@ fn attest(text: &str) -> Result<Attest, String> {
 }
 
 fn format(text: &str) -> Result<Format, String> {
-    match text {
-        "github" => Ok(Format::GitHub),
-        other => Err(format!("`{other}` is not `github`")),
-    }
+    let known = [Format::Standard, Format::GitHub, Format::Dot, Format::Mermaid];
+    known.into_iter().find(|format| format.as_str() == text).ok_or_else(|| {
+        let names = llb_gen::diagnostic::listed(known.map(Format::as_str));
+        format!("`{text}` is not one of {names}")
+    })
 }
 
 #[derive(Deserialize)]
