@@ -25,7 +25,7 @@ pub(super) fn check(
         }
     }
     for fragment in taking_part.iter().map(|index| &product.fragments[*index]) {
-        let elsewhere = fragment.args.iter().next().map(|_| Elsewhere::of(fragment, texts));
+        let elsewhere = fragment.args.first().map(|_| Elsewhere::of(fragment, texts));
         for arg in &fragment.args {
             let name = arg.name.as_str();
             let read = elsewhere.as_ref().is_some_and(|elsewhere| elsewhere.may_use(name));

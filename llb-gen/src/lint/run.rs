@@ -279,7 +279,7 @@ impl Judge<'_> {
                 || ["cd", "export", "pushd", "alias", "source", ".", "umask", "ulimit"]
                     .contains(&one.program())
         };
-        let all = outer.iter().all(|one| remembered(one));
+        let all = outer.iter().all(remembered);
         let leaves = last.program() == "cd" && !last.condition;
         if all || leaves {
             let program = if last.words.is_empty() { "a variable" } else { last.program() };

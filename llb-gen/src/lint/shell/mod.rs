@@ -2,6 +2,7 @@
 //! understand it passes over: a rule then finds nothing.
 
 mod reader;
+mod words;
 
 pub(super) use reader::read;
 

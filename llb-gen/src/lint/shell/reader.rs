@@ -13,10 +13,10 @@ pub(crate) fn read(text: &str) -> Script {
     reader.script
 }
 
-struct Reader<'t> {
-    text: &'t [u8],
-    at: usize,
-    script: Script,
+pub(super) struct Reader<'t> {
+    pub(super) text: &'t [u8],
+    pub(super) at: usize,
+    pub(super) script: Script,
     depth: usize,
     /// The ends of here-documents that begin on this line, and whether tabs may stand before them.
     heredocs: Vec<(String, bool)>,
@@ -24,12 +24,12 @@ struct Reader<'t> {
 
 /// One list of commands: the script, or what stands in parentheses.
 #[derive(Default)]
-struct Level {
+pub(super) struct Level {
     parent: Option<usize>,
     /// Whether it ends with `)`.
     closes: bool,
     /// The command that is being read.
-    current: Option<Current>,
+    pub(super) current: Option<Current>,
     /// Whether what follows is asked rather than run.
     condition: bool,
     /// How many `case`s are open, and whether a pattern comes next.
@@ -37,26 +37,33 @@ struct Level {
     pattern: bool,
 }
 
-struct Current {
-    index: usize,
+impl Level {
+    /// What a command substitutes; whether it ends with `)`.
+    pub(super) fn inside(parent: Option<usize>, closes: bool) -> Self {
+        Self { parent, closes, ..Self::default() }
+    }
+}
+
+pub(super) struct Current {
+    pub(super) index: usize,
     /// Whether its words are no command: what `for` and `case` go through.
     data: bool,
     /// Whether `!` stands before it.
     negated: bool,
 }
 
-struct Word {
-    text: String,
+pub(super) struct Word {
+    pub(super) text: String,
     /// Whether nothing in it is quoted.
-    bare: bool,
+    pub(super) bare: bool,
 }
 
 impl Reader<'_> {
-    fn peek(&self, ahead: usize) -> u8 {
+    pub(super) fn peek(&self, ahead: usize) -> u8 {
         self.text.get(self.at + ahead).copied().unwrap_or(0)
     }
 
-    fn ended(&self) -> bool {
+    pub(super) fn ended(&self) -> bool {
         self.at >= self.text.len()
     }
 
@@ -155,7 +162,7 @@ impl Reader<'_> {
         self.nested(inner);
     }
 
-    fn nested(&mut self, level: Level) {
+    pub(super) fn nested(&mut self, level: Level) {
         if self.depth >= DEEPEST {
             self.at = self.text.len();
             return;
@@ -188,7 +195,7 @@ impl Reader<'_> {
     }
 
     /// From a quote past the next one.
-    fn skip_past(&mut self, quote: u8) {
+    pub(super) fn skip_past(&mut self, quote: u8) {
         self.at += 1;
         while !self.ended() && self.peek(0) != quote {
             self.at += if self.peek(0) == b'\\' && quote == b'"' { 2 } else { 1 };
@@ -309,159 +316,6 @@ impl Reader<'_> {
             level.current = None;
         }
         true
-    }
-
-    /// A word up to what ends it. Commands in it belong to the command of `level`.
-    fn word(&mut self, level: &Level) -> Word {
-        let parent = level.current.as_ref().map(|current| current.index);
-        let mut word = Word { text: String::new(), bare: true };
-        let mut bytes: Vec<u8> = Vec::new();
-        while !self.ended() {
-            match self.peek(0) {
-                b' ' | b'\t' | b'\r' | b'\n' | b';' | b'&' | b'|' | b')' => break,
-                b'<' | b'>' if self.peek(1) == b'(' => {
-                    self.at += 2;
-                    bytes.extend(b"$()");
-                    self.nested(Level { parent, closes: true, ..Level::default() });
-                }
-                b'<' | b'>' => break,
-                b'(' if bytes.last() == Some(&b'=') => self.skip_balanced(b'(', b')'),
-                b'(' => break,
-                b'\'' => {
-                    word.bare = false;
-                    let start = self.at + 1;
-                    self.skip_past(b'\'');
-                    bytes.extend(
-                        &self.text[start.min(self.text.len())
-                            ..(self.at - 1).clamp(start.min(self.text.len()), self.text.len())],
-                    );
-                }
-                b'"' => {
-                    word.bare = false;
-                    self.at += 1;
-                    self.double_quoted(parent, &mut bytes);
-                }
-                b'\\' => {
-                    if self.peek(1) != b'\n' && self.at + 1 < self.text.len() {
-                        bytes.push(self.peek(1));
-                    }
-                    word.bare = false;
-                    self.at += 2;
-                }
-                b'$' => self.dollar(parent, &mut bytes, false),
-                b'`' => self.backticks(parent, &mut bytes),
-                byte => {
-                    bytes.push(byte);
-                    self.at += 1;
-                }
-            }
-        }
-        word.text = String::from_utf8_lossy(&bytes).into_owned();
-        word
-    }
-
-    fn double_quoted(&mut self, parent: Option<usize>, bytes: &mut Vec<u8>) {
-        while !self.ended() {
-            match self.peek(0) {
-                b'"' => {
-                    self.at += 1;
-                    return;
-                }
-                b'\\' => {
-                    if self.at + 1 < self.text.len() {
-                        bytes.push(self.peek(1));
-                    }
-                    self.at += 2;
-                }
-                b'$' => self.dollar(parent, bytes, true),
-                b'`' => self.backticks(parent, bytes),
-                byte => {
-                    bytes.push(byte);
-                    self.at += 1;
-                }
-            }
-        }
-    }
-
-    fn dollar(&mut self, parent: Option<usize>, bytes: &mut Vec<u8>, quoted: bool) {
-        let start = self.at;
-        match self.peek(1) {
-            b'(' if self.peek(2) == b'(' => {
-                self.at += 1;
-                self.skip_balanced(b'(', b')');
-                bytes.extend(b"$(())");
-            }
-            b'(' => {
-                self.at += 2;
-                bytes.extend(b"$()");
-                self.nested(Level { parent, closes: true, ..Level::default() });
-            }
-            b'{' => {
-                self.at += 1;
-                self.skip_balanced(b'{', b'}');
-                let whole = &self.text[start..self.at.min(self.text.len())];
-                bytes.extend(whole);
-                if !quoted && matches!(whole, b"${@}" | b"${*}") {
-                    self.script.unquoted.push(start);
-                }
-            }
-            b'\'' if !quoted => {
-                self.at += 1;
-                self.skip_past(b'\'');
-            }
-            b'@' | b'*' => {
-                bytes.extend(&self.text[start..start + 2]);
-                self.at += 2;
-                if !quoted {
-                    self.script.unquoted.push(start);
-                }
-            }
-            _ => {
-                bytes.push(b'$');
-                self.at += 1;
-            }
-        }
-    }
-
-    /// The commands between backticks; an escaped one nests, and is passed over.
-    fn backticks(&mut self, parent: Option<usize>, bytes: &mut Vec<u8>) {
-        let start = self.at + 1;
-        let mut end = start;
-        while end < self.text.len() && self.text[end] != b'`' {
-            end += if self.text[end] == b'\\' { 2 } else { 1 };
-        }
-        let end = end.min(self.text.len());
-        bytes.extend(b"$()");
-        let whole = std::mem::replace(&mut self.text, &[]);
-        self.text = &whole[..end];
-        self.at = start.min(end);
-        self.nested(Level { parent, ..Level::default() });
-        self.text = whole;
-        self.at = end + 1;
-    }
-
-    /// From an opening bracket past the one that closes it, quotes respected.
-    fn skip_balanced(&mut self, open: u8, close: u8) {
-        let mut depth = 0_usize;
-        while !self.ended() {
-            match self.peek(0) {
-                quote @ (b'\'' | b'"') => {
-                    self.skip_past(quote);
-                    continue;
-                }
-                b'\\' => self.at += 1,
-                byte if byte == open => depth += 1,
-                byte if byte == close => {
-                    depth -= 1;
-                    if depth == 0 {
-                        self.at += 1;
-                        return;
-                    }
-                }
-                _ => {}
-            }
-            self.at += 1;
-        }
     }
 }
 
