@@ -150,12 +150,23 @@ pub enum ResultRefs {
     PerPlatform(BTreeMap<String, Option<Ref>>),
 }
 
-/// A file that BuildKit makes an in-toto statement about the image of: the predicate.
+/// What BuildKit finds at the path of an [`Attestation`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AttestationKind {
+    /// A file with the predicate alone, of which BuildKit makes a statement about the image.
+    Predicate,
+    /// A folder of whole in-toto statements, one a file.
+    Bundle,
+}
+
+/// Something that is said about an image, as BuildKit takes it from a frontend.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attestation {
+    /// What is to be found at the path.
+    pub kind: AttestationKind,
     /// The filesystem that holds it.
     pub reference: Ref,
-    /// Its path there.
+    /// The path there.
     pub path: String,
     /// The predicate's type.
     pub predicate_type: String,

@@ -43,6 +43,7 @@ pub mod report;
 pub mod request;
 pub mod result;
 pub mod run;
+pub mod scanning;
 pub mod status;
 pub mod subrequest;
 pub mod warnings;

@@ -30,7 +30,7 @@ use crate::own_files::{self, Named, Taken, holder};
 use crate::planning::{self, PlannedPlatform};
 use crate::status::Status;
 use crate::subrequest::{self, Answer};
-use crate::{answers, plans, run};
+use crate::{answers, plans, run, scanning};
 
 /// A product with one of the ways in which it is asked for.
 #[derive(Debug)]
@@ -141,6 +141,9 @@ pub async fn examine<G: Gateway>(
             }
             Err(other) => return Err(other),
         }
+    }
+    if let Some(first) = cases.first() {
+        found.extend(scanning::warnings(options, &first.product.manifest.file, &planned));
     }
     let named: Vec<Named<'_>> = planned.iter().flat_map(PlannedPlatform::named_files).collect();
     found.extend(own_files::faults(gateway, options, catalogue, &named).await?);

@@ -17,7 +17,7 @@ use crate::images::{Images, Wanted};
 use crate::named::Resolver;
 use crate::opening::Opening;
 use crate::options::{NamedContext, Options};
-use crate::platforms;
+use crate::{platforms, scanning};
 
 /// Everything that is known before images are.
 #[derive(Debug)]
@@ -101,7 +101,9 @@ impl Parsed {
         let mut images = Images::new(gateway, options, platforms::naming(&guessed));
         let folder =
             catalogue_folder(&Resolver { gateway, options, opening: &opening }, &mut images, &own).await?;
-        let early = if ahead == Ahead::Base { early_lookups(options, &hints, &guessed) } else { Vec::new() };
+        let mut early =
+            if ahead == Ahead::Base { early_lookups(options, &hints, &guessed) } else { Vec::new() };
+        early.extend(scanning::wanted(options, &own));
         let entries = raw.catalogue();
         let (catalogue, ()) =
             join(catalogue::read(gateway, options, folder, &entries), images.look_up(early)).await;

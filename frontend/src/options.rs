@@ -6,6 +6,7 @@
 mod context;
 mod git;
 mod reader;
+mod sbom;
 mod value;
 
 use std::collections::BTreeMap;
@@ -22,6 +23,7 @@ use serde::Deserialize;
 pub use context::{Contexts, MainContext, NamedContext};
 pub use git::GitContext;
 pub use reader::{OptionError, OptionErrors};
+pub use sbom::{Sbom, ScannedStages};
 
 use crate::gateway::CacheImport;
 use reader::Reader;
@@ -72,6 +74,8 @@ pub struct Options {
     pub gate: Gate,
     /// `FACTORY_ATTESTATIONS`: where the verdicts of tests are attested.
     pub attest: Attest,
+    /// `attest:sbom`: which scanner looks at what.
+    pub sbom: Option<Sbom>,
     /// `FACTORY_STEP_LOGS`: whether a report has what steps printed.
     pub step_logs: Option<StepLogs>,
     /// `FACTORY_FORMAT`: the shape of an answer.
@@ -168,6 +172,7 @@ impl Options {
     /// Every option that cannot be followed, each by its name.
     pub fn read(session: String, options: BTreeMap<String, String>) -> Result<Self, OptionErrors> {
         let mut options = Reader::new(options);
+        let sbom = sbom::read(&mut options);
         leave_to_buildkit(&mut options);
         refuse_unsupported(&mut options);
         check_frontend_caps(&mut options);
@@ -190,6 +195,7 @@ impl Options {
                 .value("build-arg:BUILDKIT_DOCKERFILE_CHECK", |text| Asked::read(text, boolean))
                 .unwrap_or_default(),
             attest: options.value("build-arg:FACTORY_ATTESTATIONS", attest).unwrap_or_default(),
+            sbom,
             step_logs: options.value("build-arg:FACTORY_STEP_LOGS", step_logs),
             epoch: options.value("build-arg:SOURCE_DATE_EPOCH", epoch),
             sandbox: sandbox(&mut options),
@@ -216,10 +222,9 @@ impl Options {
 
 /// Options on which the daemon or the client acts.
 fn leave_to_buildkit(options: &mut Reader) {
-    const DAEMONS: [&str; 8] = [
+    const DAEMONS: [&str; 7] = [
         "source",
         "cmdline",
-        "attest:sbom",
         "attest:provenance",
         "build-arg:BUILDKIT_SYNTAX",
         "build-arg:BUILDKIT_INLINE_CACHE",
@@ -236,9 +241,6 @@ fn leave_to_buildkit(options: &mut Reader) {
 fn refuse_unsupported(options: &mut Reader) {
     options.refuse("override-copy-image", "removed from BuildKit");
     refuse_true(options, "build-arg:BUILDKIT_DISABLE_FILEOP", "removed from BuildKit");
-    const EXTRAS: &str = "the SBOM covers the finished filesystem only; contexts and stages are not scanned";
-    refuse_true(options, "build-arg:BUILDKIT_SBOM_SCAN_CONTEXT", EXTRAS);
-    refuse_true(options, "build-arg:BUILDKIT_SBOM_SCAN_STAGE", EXTRAS);
     for kind in options.group("attest:").into_keys() {
         options.fail(
             &format!("attest:{kind}"),

@@ -31,7 +31,7 @@ use crate::request::Common;
 use crate::result::{self, PlatformResult, Shape};
 use crate::status::Status;
 use crate::subrequest::{self, Answer, Subrequest};
-use crate::{explaining, graphing, own_files, planning, platforms, warnings};
+use crate::{explaining, graphing, own_files, planning, platforms, scanning, warnings};
 
 /// What BuildKit gave the process besides the connection.
 #[derive(Debug, Default)]
@@ -118,6 +118,7 @@ async fn doubts<G: Gateway>(
 ) -> Result<Vec<Diagnostic>, Failure> {
     let settings = Settings::of([&loaded.product], &options.check);
     let mut found: Vec<Diagnostic> = loaded.warnings.iter().chain(&planned.warnings).cloned().collect();
+    found.extend(scanning::warnings(options, &loaded.opening.manifest, &planned.platforms));
     if settings.may_fail() {
         let case = |request: &Request| Case { product: &loaded.product, request: request.clone() };
         let cases: Vec<Case<'_>> = requests.iter().map(case).collect();
@@ -139,8 +140,11 @@ async fn finish<G: Gateway>(
     let named: Vec<Named<'_>> = planned.iter().flat_map(PlannedPlatform::named_files).collect();
     let sound = own_files::sound(gateway, options, &loaded.catalogue, &named);
     let products = async { Ok(solve(gateway, options, planned).await?) };
-    let ((), (refs, proofs)) = before(sound, before(products, prover.prove(planned))).await?;
-    let attestations = prover.release(planned, &proofs).await?;
+    let scans = scanning::scan(gateway, options, &loaded.images, &loaded.own, planned);
+    let products = try_join(products, scans);
+    let ((), ((refs, scanned), proofs)) = before(sound, before(products, prover.prove(planned))).await?;
+    let mut attestations = prover.release(planned, &proofs).await?;
+    attestations.iter_mut().zip(scanned).for_each(|(one, sboms)| one.extend(sboms));
     Ok((refs, attestations))
 }
 

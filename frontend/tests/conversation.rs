@@ -4,6 +4,7 @@
 
 mod fixture;
 mod judging;
+mod scanning;
 mod scripted;
 
 use std::collections::BTreeMap;

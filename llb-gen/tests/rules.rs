@@ -179,6 +179,24 @@ fn every_rule_has_a_page_and_a_line_in_the_list_and_no_page_is_left_over() {
 }
 
 #[test]
+fn the_examples_of_the_list_are_accepted() {
+    let list = page("README");
+    let blocks = blocks(&list);
+    assert_eq!(blocks.len(), 2);
+    for (_, text) in blocks {
+        let document: Value = serde_json::from_str(&text).unwrap();
+        let product = Example::of(&format!("```json\n{text}```\n"));
+        let found = product.found(&Asked::default());
+        assert!(!found.iter().any(|one| one.rule() == "unknown-rule"), "{found:?}");
+        let skipped = document["check"]["skip"].clone();
+        let names = skipped.as_object().map(|map| map.keys().cloned().collect::<Vec<_>>());
+        for name in names.unwrap_or_else(|| serde_json::from_value(skipped).unwrap()) {
+            assert!(Rule::named(&name).is_some() && !found.iter().any(|one| one.rule() == name), "{name}");
+        }
+    }
+}
+
+#[test]
 fn every_warning_of_the_code_is_a_rule() {
     let mut pending = vec![root().join("llb-gen/src"), root().join("frontend/src")];
     let mut seen = 0;

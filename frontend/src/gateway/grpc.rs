@@ -25,8 +25,8 @@ use tonic::client::{Grpc, GrpcService};
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 
 use super::{
-    Attestation, BuildResult, Daemon, FileKind, FileStat, Gateway, Process, Ref, ResolvedImage,
-    ResolvedSource, ResultRefs, SolveRequest, SourceLookup, Warning, container,
+    Attestation, AttestationKind, BuildResult, Daemon, FileKind, FileStat, Gateway, Process, Ref,
+    ResolvedImage, ResolvedSource, ResultRefs, SolveRequest, SourceLookup, Warning, container,
 };
 use crate::status::Status;
 
@@ -275,8 +275,12 @@ fn result_message(result: BuildResult) -> wire::Result {
 
 /// No subject at all means the image itself.
 fn attestation_message(attestation: Attestation) -> wire::Attestation {
+    let kind = match attestation.kind {
+        AttestationKind::Predicate => wire::AttestationKind::InToto,
+        AttestationKind::Bundle => wire::AttestationKind::Bundle,
+    };
     wire::Attestation {
-        kind: wire::AttestationKind::InToto.into(),
+        kind: kind.into(),
         metadata: attestation.metadata.into_iter().collect(),
         r#ref: Some(ref_message(Some(attestation.reference))),
         path: attestation.path,
@@ -415,6 +419,7 @@ mod tests {
     #[test]
     fn attestations_are_predicates_about_their_platforms_image() {
         let attestation = Attestation {
+            kind: AttestationKind::Predicate,
             reference: Ref::from_id("files").unwrap(),
             path: "/test-result.json".into(),
             predicate_type: "https://example.org/predicate/v1".into(),

@@ -70,6 +70,8 @@ rules! {
     PIPE_TO_SHELL: "pipe-to-shell" Warning "a download that is run as a script at once";
     PIPE_WITHOUT_PIPEFAIL: "pipe-without-pipefail" Warning "a pipe in a shell that looks at its last command alone";
     PLATFORM_GAP: "platform-gap" Note "steps for some platforms of the product, and none for another";
+    SBOM_CONTEXT: "sbom-context" Warning "an SBOM of the context that is asked for where no step takes anything from it";
+    SBOM_STAGE: "sbom-stage" Warning "an SBOM of a stage that is asked for where the product has no such stage";
     SECRET_BY_NAME: "secret-by-name" Warning "an argument or a variable that is called like a secret";
     SUDO: "sudo" Warning "`sudo` in a step, which runs as root anyway";
     UNCHECKED_DOWNLOAD: "unchecked-download" Warning "a download in a `run` step that nothing compares with a checksum";

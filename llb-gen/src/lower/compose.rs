@@ -44,7 +44,7 @@ impl Lowering<'_> {
             let below = self.plan.composition.below(fragment.index);
             let root = composer.root(self, &below)?;
             let root = self.gated(fragment, root, &below)?;
-            let stages = self.stages(fragment, &root)?;
+            let stages = self.noted_stages(fragment, &root)?;
             if let Some(stage) = self.plan.target.stage_of(fragment.index) {
                 return Ok(stages.get(stage).cloned().unwrap_or_default());
             }
@@ -56,6 +56,7 @@ impl Lowering<'_> {
             let about = About::fragment(self.plan.request, fragment);
             let settled = self.settle(&made.state, &root, &fragment.name, &about)?;
             self.probe(fragment, &root, &settled.root)?;
+            self.note_part(fragment, &root, &settled.root);
             composer.built.insert(fragment.index, Built { root, settled, titles: made.titles });
         }
         let base = self.base();

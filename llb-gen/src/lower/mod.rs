@@ -12,6 +12,7 @@ mod exec;
 mod files;
 mod helper;
 mod layout;
+mod parts;
 mod step_run;
 mod test_device;
 mod test_groups;
@@ -34,6 +35,7 @@ use crate::record::{Budget, Selected};
 use crate::request::DEFAULT_EPOCH;
 
 use about::About;
+pub use parts::{FragmentPart, Parts, StagePart};
 pub use step_run::StepRun;
 pub use test_groups::TestGroup;
 use trees::Trees;
@@ -67,6 +69,8 @@ pub struct Lowered {
     pub budget: Option<Budget>,
     /// What must succeed before the image is anybody's: its filesystem is of no interest.
     pub checks: Graph,
+    /// What it is made of, to be looked at apart.
+    pub parts: Parts,
 }
 
 impl Lowered {
@@ -106,6 +110,7 @@ impl Plan<'_> {
             steps: lowering.steps_of(&graph),
             budget: self.budget,
             selected: self.selected.clone(),
+            parts: std::mem::take(&mut lowering.parts).within(&graph, lowering.context()),
             skipped: self.tests.skipped.clone(),
             graph,
             checks: Graph::of(&lowering.checks()),
@@ -191,6 +196,8 @@ struct Lowering<'a> {
     probes: Vec<State>,
     /// The processes so far, those of stages that nobody needs among them.
     steps: Vec<StepRun>,
+    /// What fragments and stages made, those that nobody needs among them.
+    parts: Parts,
     /// Whether the product is merged from deltas.
     merged: bool,
 }
@@ -214,6 +221,7 @@ impl<'a> Lowering<'a> {
             annotations: BTreeMap::new(),
             probes: Vec::new(),
             steps: Vec::new(),
+            parts: Parts::default(),
             merged: plan.is_merged(),
         }
     }
@@ -233,12 +241,13 @@ impl<'a> Lowering<'a> {
     fn chain(&mut self) -> Result<State, LowerError> {
         let mut state = self.base();
         for fragment in self.built() {
-            let stages = self.stages(fragment, &state)?;
+            let stages = self.noted_stages(fragment, &state)?;
             if let Some(stage) = self.plan.target.stage_of(fragment.index) {
                 return Ok(stages.get(stage).cloned().unwrap_or_default());
             }
             let made = self.fragment(fragment, &stages, &state)?;
             self.probe(fragment, &state, &made.state)?;
+            self.note_part(fragment, &state, &made.state);
             let label = label(fragment);
             made.titles.iter().for_each(|title| self.note(&format!("[{label}] {title}"), Layer::Made));
             self.note_config(&label, &fragment.change);
