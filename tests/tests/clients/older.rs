@@ -40,12 +40,15 @@ fn product() -> Project {
     project
 }
 
-/// The digest of a product that `gateway.v0` makes, without any client program, the same way everywhere.
+/// The digest of a product that `gateway.v0` makes, without any client program. Engines of different versions compress the
+/// same bytes differently, so layers are stored as they are.
 fn by_gateway(project: &Project, name: &ImageName, buildx: std::process::Command) -> String {
     let build = ControlBuild::gateway(Lab::get().frontend(), &project.path(""), MANIFEST)
         .option("build-arg:SOURCE_DATE_EPOCH", "1735689600")
         .option("build-arg:FACTORY_ATTESTATIONS", "off")
-        .store(name.as_str());
+        .store(name.as_str())
+        .attribute("compression", "uncompressed")
+        .attribute("force-compression", "true");
     build.run_by(buildx).unwrap()["containerimage.digest"].clone()
 }
 
@@ -134,7 +137,10 @@ fn refusals(older: &OtherEngine) {
         {"run": "true", "devices": [{"name": "example.invalid/gpu=0"}]}
     ]));
     let outcome = older.build(&project, &BuildOptions::oci()).failed();
-    for part in ["file.symlink.create", "exec.meta.cdi", "fragments/only/0.1.0/fragment.json:"] {
+    for part in [
+        "fragment.json:4:5: this engine cannot make symbolic links",
+        "fragment.json:10:5: this engine cannot give devices",
+    ] {
         assert!(outcome.message.contains(part), "`{part}` is not in {}", outcome.message);
     }
     assert_eq!(outcome.progress.ran(), Vec::<&str>::new());
