@@ -11,5 +11,6 @@ mod failures;
 mod frontend_image;
 mod llm_serve;
 mod products;
+mod sbom;
 mod syntax_routes;
 mod transfer;
