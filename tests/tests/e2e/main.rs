@@ -12,5 +12,6 @@ mod frontend_image;
 mod llm_serve;
 mod products;
 mod questions;
+mod sbom;
 mod syntax_routes;
 mod transfer;
