@@ -4,6 +4,7 @@
 //! writes down what it was asked.
 
 mod container;
+pub mod fitting;
 pub mod grpc;
 pub mod stdio;
 
@@ -25,6 +26,14 @@ pub struct Daemon {
     pub gateway_caps: BTreeSet<String>,
     /// Platforms of the first worker, its own first.
     pub platforms: Vec<pb::Platform>,
+}
+
+impl Daemon {
+    /// Whether the gateway has a capability. A daemon that lists none is asked to have it.
+    #[must_use]
+    pub fn has(&self, cap: &str) -> bool {
+        self.gateway_caps.is_empty() || self.gateway_caps.contains(cap)
+    }
 }
 
 /// A handle of a filesystem that BuildKit made or can make; valid for the life of this process. The empty
@@ -87,6 +96,8 @@ pub struct ResolvedSource {
     pub source: pb::SourceOp,
     /// Present for images.
     pub image: Option<ResolvedImage>,
+    /// Of repositories the time of the commit, of downloads that of the file, in seconds since 1970, where it is known.
+    pub time: Option<u64>,
 }
 
 /// An image that was found.

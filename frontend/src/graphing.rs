@@ -30,7 +30,7 @@ pub async fn graph<G: Gateway>(
         return Ok(subrequest::graph(&chart, &title, options.format));
     }
     let mut loaded = Parsed::of(opening)?.checked(gateway, options, Ahead::Base).await?;
-    let contexts = run::contexts(gateway, options, &mut loaded).await?;
+    let contexts = run::contexts(gateway, options, &mut loaded, own_image).await?;
     let requests = run::requests(&loaded, options, &contexts, own_image);
     let planned = planning::plan(options, &mut loaded.images, &loaded.product, &requests, &contexts).await?;
     let mut chart = Chart::default();

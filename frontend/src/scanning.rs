@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 
 use futures_util::future::{join_all, try_join_all};
 use llb_gen::diagnostic::Diagnostic;
-use llb_gen::llb::source::Image;
 use llb_gen::llb::{Access, CachePolicy, Copy, Exec, FileOp, Graph, Meta, Mount, Network, State};
 use llb_gen::lower::{FragmentPart, Lowered};
 use llb_gen::model::Platform;
@@ -129,12 +128,14 @@ impl<'b> Scanner<'b> {
             }
             other => other,
         })?;
-        let config = serde_json::from_slice::<ImageJson>(&found.config).map_err(|fault| {
+        let config = found.config.as_deref().ok_or_else(|| {
+            Failure::refused(format!("what stands in for the SBOM generator `{name}` is no image"))
+        })?;
+        let config = serde_json::from_slice::<ImageJson>(config).map_err(|fault| {
             Failure::refused(format!("the config of the SBOM generator `{name}` cannot be read: {fault}"))
         })?;
-        let image = Image::new(&found.reference.to_string()).platform(platform_of(own));
-        let image = image.resolve_mode(options.resolve_mode);
-        let image = image.meta(Meta::named(format!("[internal] SBOM generator {}", found.reference))).state();
+        let about = Meta::named(format!("[internal] SBOM generator {}", found.reference));
+        let image = found.state(own, options.resolve_mode, about);
         let scanner = Self { sbom, options, own, image, name, config: config.config };
         match scanner.argv().is_empty() {
             true => Err(Failure::refused(format!(

@@ -100,7 +100,7 @@ mod tests {
         let mut reader = Reader::new(given.collect());
         let read = read(&mut reader);
         let (read, left) = reader.finish(read).map_err(|errors| errors.to_string())?;
-        assert_eq!(left, Vec::<String>::new());
+        assert_eq!(left, []);
         Ok(read)
     }
 

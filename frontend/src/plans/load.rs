@@ -20,13 +20,13 @@ use crate::folder;
 use crate::gateway::{Gateway, Ref};
 use crate::images::Images;
 use crate::linting::{self, Case};
-use crate::load::{catalogue_folder, without_effect};
-use crate::named::{NamedContexts, Resolver};
+use crate::load::catalogue_folder;
+use crate::named::{Demand, NamedContexts, Resolver};
 use crate::opening::Opening;
 use crate::options::Options;
 use crate::request::Common;
 use crate::status::Status;
-use crate::{answers, planning, platforms};
+use crate::{answers, idle, planning, platforms};
 
 /// What a plan may need, in one transfer: which of it only the manifest says, which is among it.
 const PATTERNS: [&str; 3] =
@@ -68,14 +68,13 @@ pub async fn load<'b, G: Gateway>(
     let folder = catalogue_folder(&resolver, &mut images, &own).await?;
     let patterns = PATTERNS.map(str::to_owned);
     let title = "[internal] load manifest, templates and fragments";
-    let reference =
-        folder::control_files(options, &folder, &patterns, "catalogue", title).solve(gateway).await?;
+    let reference = folder::control_files(options, &folder, &patterns, "plan", title).solve(gateway).await?;
     let manifest = RawManifest::parse(&manifest(gateway, reference.as_ref(), &plan).await?)?;
     let entries = plan.catalogue(&manifest);
     let catalogue = catalogue::found_in(gateway, options, folder, reference, &entries).await?;
     let (products, more) = plan.products(&manifest, &catalogue.files)?;
     warnings.extend(more);
-    warnings.extend(without_effect(&opening.manifest, options));
+    warnings.extend(idle::warnings(&opening.manifest, options, &opening.context, &products));
     Ok(LoadedPlan { opening, plan, catalogue, products, warnings, images, own })
 }
 
@@ -186,7 +185,7 @@ impl<G: Gateway> LoadedPlan<'_, G> {
         own_image: Option<&State>,
     ) -> Result<Vec<Diagnostic>, Failure> {
         let tried = self.tried(options);
-        let contexts = self.contexts(gateway, options, &tried).await?;
+        let contexts = self.contexts(gateway, options, own_image, &tried).await?;
         let requests = self.requests(options, &contexts, own_image, &tried);
         let products = &self.products;
         let case =
@@ -234,7 +233,7 @@ impl<G: Gateway> LoadedPlan<'_, G> {
         own_image: Option<&State>,
     ) -> Result<Vec<Row>, Failure> {
         let tried = self.tried(options);
-        let contexts = self.contexts(gateway, options, &tried).await?;
+        let contexts = self.contexts(gateway, options, own_image, &tried).await?;
         let requests = self.requests(options, &contexts, own_image, &tried);
         self.look_up(&tried, &requests, &contexts).await?;
         let rows = self.planned(options, &tried, &requests, &contexts).await?;
@@ -291,18 +290,27 @@ impl<G: Gateway> LoadedPlan<'_, G> {
         &mut self,
         gateway: &G,
         options: &Options,
+        own_image: Option<&State>,
         tried: &[(usize, Platform)],
     ) -> Result<NamedContexts, Failure> {
-        let mut contexts = NamedContexts::new();
         if options.contexts.named.is_empty() {
-            return Ok(contexts);
+            return Ok(NamedContexts::new());
         }
+        let requests = self.requests(options, &NamedContexts::new(), own_image, tried);
+        // What cannot be drafted is told when it is planned.
+        let drafts = tried.iter().zip(&requests).filter_map(|((at, platform), request)| {
+            Some(Demand::of(&Draft::new(&self.products[*at], request).ok()?, platform))
+        });
+        let mut demands: Vec<Demand> = Vec::new();
+        for demand in drafts {
+            if !demands.contains(&demand) {
+                demands.push(demand);
+            }
+        }
+        let platforms: Vec<Platform> = tried.iter().map(|(_, platform)| platform.clone()).collect();
+        self.warnings.extend(idle::contexts(&self.opening.manifest, options, &demands, &platforms));
         let resolver = Resolver { gateway, options, opening: &self.opening };
-        for (at, platform) in tried {
-            let platform = std::slice::from_ref(platform);
-            contexts.extend(resolver.contexts(&mut self.images, &self.products[*at], platform).await?);
-        }
-        Ok(contexts)
+        resolver.contexts(&mut self.images, &demands).await
     }
 
     fn requests(

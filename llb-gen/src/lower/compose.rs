@@ -70,7 +70,7 @@ impl Lowering<'_> {
             self.note("[product] shared files of fragments side by side", Layer::Made);
         }
         let about = About::product(self.plan.request);
-        Ok(merge([&base].into_iter().chain(&layers).chain(&fix), about.named("merge")))
+        Ok(merge([&base].into_iter().chain(&layers).chain(&fix), about.composing("merge")))
     }
 
     /// The layers of what is built, as the product has them: what several fragments wrote whole is joined in the product alone,
@@ -138,7 +138,7 @@ impl Composer {
         let about = About::product(lowering.plan.request);
         let base = lowering.ground();
         let root =
-            merge([&base].into_iter().chain(&layers).chain(&fix), about.named(&format!("merge {names}")));
+            merge([&base].into_iter().chain(&layers).chain(&fix), about.composing(&format!("merge {names}")));
         self.roots.insert(changing, root.clone());
         Ok(root)
     }

@@ -8,6 +8,7 @@
 mod about;
 mod checks;
 mod compose;
+mod demands;
 mod exec;
 mod files;
 mod helper;
@@ -35,6 +36,8 @@ use crate::record::{Budget, Selected};
 use crate::request::DEFAULT_EPOCH;
 
 use about::About;
+pub(crate) use about::{located, source_info};
+pub use demands::{Privileged, Right};
 pub use parts::{FragmentPart, Parts, StagePart};
 pub use step_run::StepRun;
 pub use test_groups::TestGroup;

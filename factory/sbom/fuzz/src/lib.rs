@@ -1,0 +1,8 @@
+//! What the fuzz targets call.
+
+#[cfg(feature = "scanner")]
+pub mod entries;
+#[cfg(feature = "house")]
+pub mod house;
+#[cfg(feature = "house")]
+pub mod shared;
