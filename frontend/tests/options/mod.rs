@@ -432,7 +432,7 @@ fn options_that_cannot_be_followed_end_the_build_before_anything_is_asked() {
         ("build-arg:FACTORY_GATE", "ajar", "neither `on` nor `off`"),
         ("build-arg:FACTORY_ATTESTATIONS", "no", "`on`, `all` and `off`"),
         ("build-arg:FACTORY_STEP_LOGS", "x", "neither `on` nor `off`"),
-        ("build-arg:FACTORY_FORMAT", "x", "is not `github`"),
+        ("build-arg:FACTORY_FORMAT", "x", "is not one of `text`, `github`, `dot` and `mermaid`"),
         ("build-arg:FACTORY_BUILT_ON", "A b", "A b"),
     ];
     for (option, value, words) in table {

@@ -76,6 +76,7 @@ rules! {
     SUDO: "sudo" Warning "`sudo` in a step, which runs as root anyway";
     UNCHECKED_DOWNLOAD: "unchecked-download" Warning "a download in a `run` step that nothing compares with a checksum";
     UNKNOWN_BUILD_ARGUMENT: "unknown-build-argument" Warning "a build argument that nothing in the product declares";
+    UNKNOWN_NO_CACHE: "unknown-no-cache" Warning "a name of `--no-cache-filter` that nothing in the product has";
     UNKNOWN_OPTION: "unknown-option" Warning "an option of the client that the frontend does not know";
     UNKNOWN_RULE: "unknown-rule" Warning "the name of a rule that there is not";
     UNPINNED_APT: "unpinned-apt" Note "Debian packages without a version, a snapshot or a lock";
@@ -84,6 +85,8 @@ rules! {
     UNPROVIDED_REQUIREMENT: "unprovided-requirement" Warning "a requirement that nothing in the product is known to meet";
     UNQUOTED_ARGUMENTS: "unquoted-arguments" Warning "`$@` or `$*` without quotes";
     UNUSED_ARGUMENT: "unused-argument" Warning "an argument that nothing uses";
+    UNUSED_CONTEXT: "unused-context" Warning "a named context that nothing in the build asks for";
+    UNUSED_OPTION: "unused-option" Warning "an option of the client that means nothing for this build";
     WORLD_WRITABLE: "world-writable" Warning "files that everybody may write";
 }
 
