@@ -138,7 +138,7 @@ object! {
         "platform" platform: Option<Located<Platform>>,
         /// The last day, in UTC, on which the excuse holds; it holds for good where it is not given.
         "until" until: Option<Located<Day>>,
-        /// Why.
+        /// Why it need not be, for people.
         "reason" reason: Located<String>,
     }
 }
