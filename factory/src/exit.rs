@@ -29,6 +29,8 @@ pub enum Exit {
     NotGenuine = 9,
     /// A registry does not take what it was sent.
     Refused = 10,
+    /// An image was looked at, and a rule of the policy refuses it.
+    PolicyRefused = 11,
     /// A fault of the factory itself.
     Internal = 70,
     /// The user pressed Ctrl-C, or the process was asked to stop.
@@ -37,7 +39,7 @@ pub enum Exit {
 
 impl Exit {
     /// All codes with what they mean, in the order of `docs/cli.md`.
-    pub const ALL: [(Exit, &'static str); 13] = [
+    pub const ALL: [(Exit, &'static str); 14] = [
         (Exit::Ok, "done"),
         (Exit::BuildFailed, "the build was tried and failed"),
         (Exit::Usage, "wrong command line, manifest or other input; nothing was started"),
@@ -52,6 +54,7 @@ impl Exit {
         ),
         (Exit::NotGenuine, "something is not what its digest or its subject says"),
         (Exit::Refused, "a registry does not take what it was sent"),
+        (Exit::PolicyRefused, "the image was looked at, and a rule of the policy refuses it"),
         (Exit::Internal, "a fault of the factory itself"),
         (Exit::Interrupted, "interrupted by Ctrl-C or a signal"),
     ];
@@ -105,6 +108,9 @@ pub enum Error {
     /// A registry does not take something (`Exit::Refused`).
     #[error("{0}")]
     Refused(String),
+    /// A policy refuses an image (`Exit::PolicyRefused`).
+    #[error("{0}")]
+    PolicyRefused(String),
     /// An action that only root can do (`Exit::NeedsRoot`).
     #[error("{0} needs root (for example by sudo)")]
     NeedsRoot(String),
@@ -143,6 +149,7 @@ impl Error {
             Self::CouldNotLook(_) => Exit::CouldNotLook,
             Self::NotGenuine(_) => Exit::NotGenuine,
             Self::Refused(_) => Exit::Refused,
+            Self::PolicyRefused(_) => Exit::PolicyRefused,
             Self::NeedsRoot(_) => Exit::NeedsRoot,
             Self::Interrupted => Exit::Interrupted,
             Self::Internal(_) => Exit::Internal,

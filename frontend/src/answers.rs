@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use llb_gen::diagnostic::Diagnostic;
 use llb_gen::draft::{Draft, ImageLookup};
-use llb_gen::llb::source::Image;
+use llb_gen::llb::source::ResolveMode;
 use llb_gen::llb::{Meta, OpDigest};
 use llb_gen::model::Platform;
 use llb_gen::plan::ImageAnswer;
@@ -15,7 +15,7 @@ use crate::excerpt::{Excerpt, location};
 use crate::failure::Failure;
 use crate::folder::Folder;
 use crate::gateway::Gateway;
-use crate::images::{Images, Wanted, platform_of};
+use crate::images::{Images, Wanted};
 use crate::named::{Named, NamedContexts};
 use crate::options::Options;
 
@@ -46,6 +46,22 @@ pub fn of<G: Gateway>(
     draft.lookups().map(|lookup| Ok((lookup.clone(), answer(lookup)?))).collect()
 }
 
+/// A fault for every image that was not found, where it is named.
+pub fn missing<G: Gateway>(
+    draft: &Draft<'_>,
+    images: &Images<'_, G>,
+    contexts: &NamedContexts,
+) -> Vec<Diagnostic> {
+    let looked_up = draft.lookups().filter(|lookup| replaced(lookup, contexts).is_none());
+    let fault = |lookup: &ImageLookup| {
+        let failure = images.found(&wanted_image(lookup)).err()?;
+        let name = lookup.reference.familiar();
+        let message = format!("image `{name}` cannot be resolved: {}", failure.into_status().message());
+        Some(Diagnostic::error("unresolved-image", draft.place_of(lookup), message))
+    };
+    looked_up.filter_map(fault).collect()
+}
+
 /// The digest by which the base is known; nothing for a product on scratch. An image that only the daemon's own store has is
 /// known by its id, the digest of its config, and a folder or a build that stands in for the base by that of its definition.
 pub fn base_digest<G: Gateway>(
@@ -57,8 +73,16 @@ pub fn base_digest<G: Gateway>(
     match replaced(&lookup, contexts) {
         None => {
             let found = images.found(&wanted_image(&lookup)).ok()?;
+            let of_config = || found.config.as_ref().map(|config| OpDigest::of(config).to_string());
             let digest = found.reference.digest().map(ToString::to_string);
-            Some(digest.unwrap_or_else(|| OpDigest::of(&found.config).to_string()))
+            match &found.instead {
+                None => digest.or_else(of_config),
+                // By its definition, as what stands in for an image otherwise.
+                Some(_) => {
+                    let state = found.state(&lookup.platform, ResolveMode::Default, Meta::default());
+                    of_config().or_else(|| Some(state.vertex()?.digest().to_string()))
+                }
+            }
         }
         Some(Named { config: Some(config), .. }) => Some(OpDigest::of(config).to_string()),
         Some(Named { folder: Folder::Made(state), .. }) => Some(state.vertex()?.digest().to_string()),
@@ -84,7 +108,8 @@ fn image<G: Gateway>(
 ) -> Result<ImageAnswer, Failure> {
     let found = images.found(&wanted_image(lookup)).map_err(|failure| unresolved(draft, lookup, failure))?;
     let is_base = draft.base_lookup().as_ref() == Some(lookup);
-    if is_base && let Some(actual) = other_platform(&found.config, &lookup.platform) {
+    let actual = found.config.as_ref().and_then(|config| other_platform(config, &lookup.platform));
+    if is_base && let Some(actual) = actual {
         return Err(Failure::Diagnostics(vec![wrong_platform(draft, lookup, &actual)]));
     }
     let role = if is_base { "base" } else { "image" };
@@ -92,18 +117,18 @@ fn image<G: Gateway>(
         Naming::Plain => role.to_owned(),
         Naming::WithPlatform => format!("{} {role}", lookup.platform),
     };
-    let about =
-        Meta::named(format!("[{label}] {}", found.reference)).location(location(draft.place_of(lookup)));
-    let image = Image::new(&found.reference.to_string()).platform(platform_of(&lookup.platform));
-    let state = image.resolve_mode(options.resolve_mode).meta(about).state();
-    Ok(ImageAnswer { state, config: Some(found.config.clone()) })
+    let name = found.instead.as_ref().map_or_else(|| found.reference.to_string(), |op| op.identifier.clone());
+    let about = Meta::named(format!("[{label}] {name}")).location(location(draft.place_of(lookup)));
+    let state = found.state(&lookup.platform, options.resolve_mode, about);
+    Ok(ImageAnswer { state, config: found.config.clone() })
 }
 
 /// Why an image was not found, in the daemon's words, with the place that names the image.
 fn unresolved(draft: &Draft<'_>, lookup: &ImageLookup, failure: Failure) -> Failure {
     let Failure::BuildKit(status) = failure else { return failure };
     let place = draft.place_of(lookup);
-    let prefix = format!("{place}: image `{}` cannot be resolved", lookup.reference.familiar());
+    let (name, platform) = (lookup.reference.familiar(), &lookup.platform);
+    let prefix = format!("{place}: image `{name}` cannot be resolved for `{platform}`");
     status.context(&prefix).with_json_detail("errdefs.Source", &Excerpt::of(place)).into()
 }
 

@@ -10,13 +10,38 @@ use llb_gen::text::SourceFile;
 
 use crate::failure::Failure;
 use crate::files::{self, Content};
-use crate::folder::{self, Folder};
+use crate::folder::{self, Folder, Source};
 use crate::gateway::{Gateway, Ref};
-use crate::options::Options;
+use crate::local;
+use crate::options::{MainContext, NamedContext, Options};
 use crate::status::Status;
 
 /// The name of the context that stands for the catalogue where it is not the main context.
 pub const CONTEXT_NAME: &str = "fragments";
+
+/// What a manifest can select. Which of it, only the manifest says; but these are small files, and asked for together they are
+/// there by the time that it is known.
+const SELECTABLE: [&str; 2] = ["manifests/templates/*/*.json", "fragments/*/*/fragment.json"];
+
+/// The catalogue's files before the manifest is known, where the client surely has them and where.
+pub fn ahead(options: &Options) -> Option<(Folder, Source)> {
+    let named = options.contexts.named.iter().find(|(name, _)| is_catalogue(name));
+    let folder = match (named, &options.contexts.main) {
+        (Some((name, NamedContext::Local(folder))), _) if name == CONTEXT_NAME => folder,
+        (Some(_), _) => return None,
+        (None, MainContext::Local) => local::CONTEXT,
+        (None, _) => return None,
+    };
+    let folder = Folder::Client(folder.to_owned());
+    let paths = SELECTABLE.map(str::to_owned);
+    let source = folder::control_files(options, &folder, &paths, "catalogue", "[internal] load fragments");
+    Some((folder, source))
+}
+
+/// Whether this is the catalogue's name, be it for one platform.
+fn is_catalogue(name: &str) -> bool {
+    name.split("::").next() == Some(CONTEXT_NAME)
+}
 
 /// What was read of the catalogue.
 #[derive(Debug)]
@@ -29,8 +54,8 @@ pub struct Catalogue {
     pub reference: Option<Ref>,
 }
 
-/// Reads the files that a manifest selects. Only when one is missing, its neighbours are looked at, to name near
-/// misses.
+/// Reads the files that a manifest selects, `ahead` holding those of a folder already. Only when one is missing, its neighbours
+/// are looked at, to name near misses.
 ///
 /// # Errors
 /// BuildKit's own, and files that cannot be read, where the manifest selects them.
@@ -39,7 +64,11 @@ pub async fn read(
     options: &Options,
     folder: Folder,
     entries: &[CatalogueEntry],
+    ahead: Option<&(Folder, Option<Ref>)>,
 ) -> Result<Catalogue, Failure> {
+    if let Some((_, reference)) = ahead.filter(|(there, _)| *there == folder) {
+        return found_in(gateway, options, folder, reference.clone(), entries).await;
+    }
     let paths: Vec<String> = entries.iter().map(|entry| entry.path.clone()).collect();
     let source = folder::control_files(options, &folder, &paths, "catalogue", "[internal] load fragments");
     let reference = source.solve(gateway).await?;

@@ -2,11 +2,11 @@
 
 use std::borrow::Cow;
 
-use llb_gen::diagnostic::{Diagnostic, Diagnostics};
+use llb_gen::diagnostic::{Diagnostic, Diagnostics, Severity};
 use llb_gen::text::Place;
 
 use crate::excerpt::Excerpt;
-use crate::options::OptionErrors;
+use crate::options::{OptionError, OptionErrors};
 use crate::status::Status;
 
 /// Diagnostics or tests listed in one message; the rest is only counted.
@@ -27,7 +27,8 @@ pub enum Failure {
     /// Options that cannot be followed.
     #[error(transparent)]
     Options(#[from] OptionErrors),
-    /// Faults in the manifest, the template or the fragments, in the order in which they are told.
+    /// Faults in the manifest, the template or the fragments, in the order in which they are told; warnings that were found
+    /// beside them are told only to those who ask what is doubtful.
     #[error("{}", listed(.0))]
     Diagnostics(Vec<Diagnostic>),
     /// Tests that said no, limits that were broken, and tests of which nothing is known.
@@ -66,10 +67,21 @@ impl Failure {
         match self {
             Self::BuildKit(status) => status,
             Self::Diagnostics(ref diagnostics) => {
-                excerpts(Status::new(self.to_string()), diagnostics.iter().map(Diagnostic::place))
+                let places = |one: &'_ Diagnostic| -> Vec<Place> {
+                    let others = one.labels().iter().map(|label| label.place.clone());
+                    std::iter::once(one.place().clone()).chain(others).collect()
+                };
+                let all: Vec<Place> = faults(diagnostics).flat_map(places).collect();
+                excerpts(Status::new(self.to_string()), all.iter())
             }
             Self::Tests(ref faults) | Self::Untested(ref faults) => {
                 excerpts(Status::new(self.to_string()), faults.iter().map(|fault| &fault.place))
+            }
+            Self::Options(ref errors) => {
+                let caps = errors.iter().filter_map(OptionError::cap);
+                caps.fold(Status::new(self.to_string()), |status, cap| {
+                    status.with_json_detail("errdefs.FrontendCap", &serde_json::json!({ "name": cap }))
+                })
             }
             Self::Subrequest(ref name) => Status::new(self.to_string())
                 .with_json_detail("errdefs.Subrequest", &serde_json::json!({ "name": name })),
@@ -80,13 +92,18 @@ impl Failure {
 
 impl From<Diagnostics> for Failure {
     fn from(diagnostics: Diagnostics) -> Self {
-        Self::Diagnostics(diagnostics.errors().cloned().collect())
+        Self::Diagnostics(diagnostics.all().to_vec())
     }
+}
+
+/// Those that end the build.
+fn faults(diagnostics: &[Diagnostic]) -> impl Iterator<Item = &Diagnostic> {
+    diagnostics.iter().filter(|one| one.severity() == Severity::Error)
 }
 
 /// One line each.
 fn listed(diagnostics: &[Diagnostic]) -> String {
-    first_of(diagnostics.iter().map(ToString::to_string))
+    first_of(faults(diagnostics).map(ToString::to_string).collect::<Vec<_>>().into_iter())
 }
 
 /// A line and the end of the output each. A client shows the output of a test only while it runs, never a cached one's.

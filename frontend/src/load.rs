@@ -6,18 +6,18 @@ use llb_gen::matrix::Plan;
 use llb_gen::model::{Platform, Product};
 use llb_gen::parse::RawManifest;
 use llb_gen::target::REPORT;
-use llb_gen::text::{Place, SourceFile, Span};
 
 use crate::catalogue::{self, Catalogue};
 use crate::failure::Failure;
 use crate::folder::Folder;
 use crate::gateway::Gateway;
 use crate::hints::Hints;
+use crate::idle;
 use crate::images::{Images, Wanted};
 use crate::named::Resolver;
 use crate::opening::Opening;
 use crate::options::{NamedContext, Options};
-use crate::platforms;
+use crate::{platforms, scanning};
 
 /// Everything that is known before images are.
 #[derive(Debug)]
@@ -101,13 +101,18 @@ impl Parsed {
         let mut images = Images::new(gateway, options, platforms::naming(&guessed));
         let folder =
             catalogue_folder(&Resolver { gateway, options, opening: &opening }, &mut images, &own).await?;
-        let early = if ahead == Ahead::Base { early_lookups(options, &hints, &guessed) } else { Vec::new() };
+        let mut early =
+            if ahead == Ahead::Base { early_lookups(options, &hints, &guessed) } else { Vec::new() };
+        early.extend(scanning::wanted(options, &own));
         let entries = raw.catalogue();
-        let (catalogue, ()) =
-            join(catalogue::read(gateway, options, folder, &entries), images.look_up(early)).await;
+        let (catalogue, ()) = join(
+            catalogue::read(gateway, options, folder, &entries, opening.ahead.as_ref()),
+            images.look_up(early),
+        )
+        .await;
         let catalogue = catalogue?;
         let (product, mut warnings) = Product::check(raw, &catalogue.files)?;
-        warnings.extend(without_effect(&opening.manifest, options));
+        warnings.extend(idle::warnings(&opening.manifest, options, &opening.context, [&product]));
         let supported: Vec<Platform> =
             product.manifest.platforms.iter().map(|one| one.value().clone()).collect();
         let platforms = platforms::chosen(&options.platforms, &supported, &own);
@@ -136,14 +141,4 @@ fn early_lookups(options: &Options, hints: &Hints, platforms: &[Platform]) -> Ve
     };
     let wanted = |platform: &Platform| Wanted { reference: base.clone(), platform: platform.clone() };
     platforms.iter().filter(is_image).map(wanted).collect()
-}
-
-/// A warning for every option that nobody knows.
-pub(crate) fn without_effect(manifest: &SourceFile, options: &Options) -> Vec<Diagnostic> {
-    let place = Place::new(manifest, Span::new(0, 1));
-    let warning = |name: &String| {
-        Diagnostic::warning("unknown-option", &place, format!("option `{name}` is unknown to this frontend"))
-            .help("it has no effect on this build")
-    };
-    options.unknown.iter().map(warning).collect()
 }

@@ -7,22 +7,25 @@ use bollard_buildkit_proto::pb;
 use futures_util::future::{Either, join, select, try_join, try_join_all};
 use llb_gen::diagnostic::Diagnostic;
 use llb_gen::draft::Draft;
+use llb_gen::lint::Settings;
 use llb_gen::llb::{Graph, State};
 use llb_gen::matrix::{Listing, ListingRow, Plan};
-use llb_gen::model::Platform;
+use llb_gen::model::{Platform, Product};
 use llb_gen::request::Request;
 use llb_gen::target::Target;
 
 use crate::failure::Failure;
+use crate::gateway::fitting::Fitting;
 use crate::gateway::{Attestation, BuildResult, Gateway, Ref, SolveRequest};
 use crate::identity::identify;
+use crate::linting::{self, Case};
 use crate::load::{Ahead, Loaded, Parsed, load};
-use crate::named::{NamedContexts, Resolver};
+use crate::named::{Demand, NamedContexts, Resolver};
 use crate::opening::Opening;
 use crate::options::Options;
 use crate::own_files::Named;
 use crate::own_helper::Helper;
-use crate::planning::PlannedPlatform;
+use crate::planning::{Planned, PlannedPlatform};
 use crate::plans::{self, Trial};
 use crate::proving::Prover;
 use crate::report::Workshop;
@@ -30,7 +33,7 @@ use crate::request::Common;
 use crate::result::{self, PlatformResult, Shape};
 use crate::status::Status;
 use crate::subrequest::{self, Answer, Subrequest};
-use crate::{explaining, own_files, planning, platforms, warnings};
+use crate::{epoch, explaining, graphing, idle, own_files, planning, platforms, rights, scanning, warnings};
 
 /// What BuildKit gave the process besides the connection.
 #[derive(Debug, Default)]
@@ -48,12 +51,14 @@ pub struct Surroundings {
 /// # Errors
 /// When the outcome cannot be returned; nobody is left to tell then.
 pub async fn serve(gateway: &impl Gateway, surroundings: Surroundings) -> Result<(), Status> {
-    let outcome = answer(gateway, surroundings).await.map_err(Failure::into_status);
+    let gateway = Fitting::new(gateway);
+    let outcome = answer(&gateway, surroundings).await.map_err(Failure::into_status);
     gateway.finish(outcome).await
 }
 
 async fn answer(gateway: &impl Gateway, surroundings: Surroundings) -> Result<BuildResult, Failure> {
-    let options = Options::from_env(surroundings.environment)?;
+    let mut options = Options::from_env(surroundings.environment)?;
+    epoch::resolve(gateway, &mut options).await?;
     let own_image = surroundings.own_image.as_deref().map(own_image).transpose()?;
     match options.request.as_deref().map(Subrequest::from_id).transpose()? {
         None => build(gateway, &options, own_image.as_ref(), &surroundings.helper).await,
@@ -81,10 +86,10 @@ async fn build<G: Gateway>(
         return Trial { options, own_image, helper }.build(gateway, opening).await;
     }
     let mut loaded = Parsed::of(opening)?.checked(gateway, options, Ahead::Base).await?;
-    let contexts = contexts(gateway, options, &mut loaded).await?;
+    let contexts = contexts(gateway, options, &mut loaded, own_image).await?;
     let requests = requests(&loaded, options, &contexts, own_image);
     let planned = planning::plan(options, &mut loaded.images, &loaded.product, &requests, &contexts).await?;
-    let warnings: Vec<Diagnostic> = loaded.warnings.iter().chain(&planned.warnings).cloned().collect();
+    let warnings = doubts(gateway, options, &loaded, &requests, &planned).await?;
     if Target::choose(&loaded.product, options.target.as_deref()) == Ok(Target::Report) {
         let (catalogue, own) = (&loaded.catalogue, &loaded.own);
         let workshop = Workshop { options, own_image, helper, catalogue, own };
@@ -98,10 +103,37 @@ async fn build<G: Gateway>(
         warnings::show(gateway, &loaded.opening.vertex, &warnings),
     )
     .await;
-    let (refs, attestations) = solved?;
+    let explained = |failure| match failure {
+        Failure::BuildKit(status) => Failure::BuildKit(rights::explained(status, &planned.platforms)),
+        other => other,
+    };
+    let (refs, attestations) = solved.map_err(explained)?;
     shown?;
     let shape = Shape::of(requests.len(), options.multi_platform);
     Ok(result::assemble(shape, platform_results(planned.platforms, refs, attestations), options.epoch))
+}
+
+/// What is worth saying of a product that can be built.
+///
+/// # Errors
+/// What somebody wants to end the build.
+async fn doubts<G: Gateway>(
+    gateway: &G,
+    options: &Options,
+    loaded: &Loaded<'_, G>,
+    requests: &[Request],
+    planned: &Planned,
+) -> Result<Vec<Diagnostic>, Failure> {
+    let settings = Settings::of([&loaded.product], &options.check);
+    let mut found: Vec<Diagnostic> = loaded.warnings.iter().chain(&planned.warnings).cloned().collect();
+    found.extend(scanning::warnings(options, &loaded.opening.manifest, &planned.platforms));
+    if settings.may_fail() {
+        let case = |request: &Request| Case { product: &loaded.product, request: request.clone() };
+        let cases: Vec<Case<'_>> = requests.iter().map(case).collect();
+        let planned = planned.platforms.iter();
+        found.extend(linting::judged(gateway, options, &loaded.catalogue, &cases, planned).await?);
+    }
+    settings.for_build(found).map_err(Failure::Diagnostics)
 }
 
 /// Solves the products, judges them, and attests what is known of them.
@@ -116,22 +148,45 @@ async fn finish<G: Gateway>(
     let named: Vec<Named<'_>> = planned.iter().flat_map(PlannedPlatform::named_files).collect();
     let sound = own_files::sound(gateway, options, &loaded.catalogue, &named);
     let products = async { Ok(solve(gateway, options, planned).await?) };
-    let ((), (refs, proofs)) = before(sound, before(products, prover.prove(planned))).await?;
-    let attestations = prover.release(planned, &proofs).await?;
+    let scans = scanning::scan(gateway, options, &loaded.images, &loaded.own, planned);
+    let products = try_join(products, scans);
+    let ((), ((refs, scanned), proofs)) = before(sound, before(products, prover.prove(planned))).await?;
+    let mut attestations = prover.release(planned, &proofs).await?;
+    attestations.iter_mut().zip(scanned).for_each(|(one, sboms)| one.extend(sboms));
     Ok((refs, attestations))
 }
 
-async fn contexts<G: Gateway>(
+/// The named contexts that the product may use.
+pub(crate) async fn contexts<G: Gateway>(
     gateway: &G,
     options: &Options,
     loaded: &mut Loaded<'_, G>,
+    own_image: Option<&State>,
 ) -> Result<NamedContexts, Failure> {
+    if options.contexts.named.is_empty() {
+        return Ok(NamedContexts::new());
+    }
+    let requests = requests(loaded, options, &NamedContexts::new(), own_image);
+    let demands = demands(&loaded.product, &requests);
+    // A target may need less than the product: what the whole would take is no mistake.
+    let whole: Vec<Request> =
+        requests.into_iter().map(|request| Request { target: None, ..request }).collect();
+    let all: Vec<Demand> = demands.iter().cloned().chain(self::demands(&loaded.product, &whole)).collect();
+    let unused = idle::contexts(&loaded.opening.manifest, options, &all, &loaded.platforms);
+    loaded.warnings.extend(unused);
     let resolver = Resolver { gateway, options, opening: &loaded.opening };
-    resolver.contexts(&mut loaded.images, &loaded.product, &loaded.platforms).await
+    resolver.contexts(&mut loaded.images, &demands).await
+}
+
+/// What these builds ask for of named contexts. What cannot be drafted is told when it is planned.
+fn demands(product: &Product, requests: &[Request]) -> Vec<Demand> {
+    let drafted =
+        |request: &Request| Some(Demand::of(&Draft::new(product, request).ok()?, &request.platform));
+    requests.iter().filter_map(drafted).collect()
 }
 
 /// One request per platform.
-fn requests<G>(
+pub(crate) fn requests<G>(
     loaded: &Loaded<'_, G>,
     options: &Options,
     contexts: &NamedContexts,
@@ -162,8 +217,8 @@ async fn before<A, B>(
     }
 }
 
-/// Registers every definition. Nothing is built before the process has ended, unless there is something to check or to test:
-/// then everything is built now, the images and the checks side by side.
+/// Registers every definition. Nothing is built before the process has ended, unless there is something to check or to test, or
+/// rights that the daemon may refuse: then everything is built now, the images and the checks side by side.
 async fn solve<G: Gateway>(
     gateway: &G,
     options: &Options,
@@ -175,6 +230,7 @@ async fn solve<G: Gateway>(
         gateway.solve(request)
     };
     let checked = planned.iter().any(|one| !one.lowered.checks.is_empty() || !one.lowered.tests.is_empty());
+    let checked = checked || rights::are_needed(planned);
     let images = planned.iter().map(|one| async move {
         let Some(definition) = &one.definition else { return Ok(None) };
         solve(&one.lowered.graph, definition.clone(), checked).await
@@ -210,15 +266,17 @@ async fn subrequest<G: Gateway>(
     own_image: Option<&State>,
     helper: &Helper,
 ) -> Result<Answer, Failure> {
+    asked.answers_in(options.format)?;
     match asked {
         Subrequest::Describe => Ok(subrequest::describe()),
-        Subrequest::Lint => lint(gateway, options).await,
+        Subrequest::Lint => linting::lint(gateway, options, own_image).await,
         Subrequest::Targets => {
             let loaded = load(gateway, options, Ahead::Nothing).await?;
             Ok(subrequest::targets(&loaded.product))
         }
         Subrequest::Outline => outline(gateway, options).await,
         Subrequest::Explain => explain(gateway, options, own_image).await,
+        Subrequest::Graph => graphing::graph(gateway, options, own_image).await,
         Subrequest::Key => key(gateway, options, own_image, helper).await,
         Subrequest::Plan => listing(gateway, options).await,
     }
@@ -250,7 +308,7 @@ async fn key<G: Gateway>(
     helper: &Helper,
 ) -> Result<Answer, Failure> {
     let mut loaded = load(gateway, options, Ahead::Base).await?;
-    let contexts = contexts(gateway, options, &mut loaded).await?;
+    let contexts = contexts(gateway, options, &mut loaded, own_image).await?;
     let requests = requests(&loaded, options, &contexts, own_image);
     let planned = planning::plan(options, &mut loaded.images, &loaded.product, &requests, &contexts).await?;
     let (catalogue, own) = (&loaded.catalogue, &loaded.own);
@@ -266,7 +324,7 @@ async fn explain<G: Gateway>(
     own_image: Option<&State>,
 ) -> Result<Answer, Failure> {
     let mut loaded = load(gateway, options, Ahead::Base).await?;
-    let contexts = contexts(gateway, options, &mut loaded).await?;
+    let contexts = contexts(gateway, options, &mut loaded, own_image).await?;
     let requests = requests(&loaded, options, &contexts, own_image);
     let explained = explaining::explain(gateway, options, &mut loaded, &requests, &contexts).await?;
     Ok(subrequest::explain(&explained))
@@ -280,33 +338,4 @@ async fn outline<G: Gateway>(gateway: &G, options: &Options) -> Result<Answer, F
         .built();
     let (arguments, _) = loaded.product.arguments(platform, &loaded.own, &options.build_args)?;
     Ok(subrequest::outline(&loaded.product, &arguments, &target, options.target.as_deref()))
-}
-
-/// Everything that can be found without looking an image up. Faults of the files are the answer, not an error.
-async fn lint<G: Gateway>(gateway: &G, options: &Options) -> Result<Answer, Failure> {
-    let opening = Opening::read(gateway, options).await?;
-    let manifest = opening.manifest.clone();
-    match check(gateway, options, opening).await {
-        Ok(found) | Err(Failure::Diagnostics(found)) => Ok(subrequest::lint(&manifest, &found)),
-        Err(other) => Err(other),
-    }
-}
-
-async fn check<G: Gateway>(
-    gateway: &G,
-    options: &Options,
-    opening: Opening,
-) -> Result<Vec<Diagnostic>, Failure> {
-    if Plan::is_plan(&opening.manifest) {
-        return Ok(plans::load(gateway, options, opening).await?.warnings);
-    }
-    let loaded = Parsed::of(opening)?.checked(gateway, options, Ahead::Nothing).await?;
-    let mut found = loaded.warnings.clone();
-    for request in requests(&loaded, options, &NamedContexts::new(), None) {
-        let draft = Draft::new(&loaded.product, &request)?;
-        let new: Vec<Diagnostic> =
-            draft.warnings().iter().filter(|one| !found.contains(one)).cloned().collect();
-        found.extend(new);
-    }
-    Ok(found)
 }

@@ -1,8 +1,9 @@
 //! Questions that a client asks instead of a build (`docker buildx build --call=…`), in the shapes that BuildKit's
-//! `frontend/subrequests` defines: JSON for programs, text for people. `explain`, `key` and `plan` are our own.
+//! `frontend/subrequests` defines: JSON for programs, text for people. `explain`, `graph`, `key` and `plan` are our own.
 
 mod describe;
 mod explain;
+mod graph;
 mod key;
 mod lint;
 mod outline;
@@ -18,6 +19,7 @@ use serde::Serialize;
 
 pub use describe::describe;
 pub use explain::{Explained, Previous, explain};
+pub use graph::graph;
 pub use key::key;
 pub use lint::lint;
 pub use outline::outline;
@@ -26,6 +28,7 @@ pub use targets::targets;
 
 use crate::failure::Failure;
 use crate::gateway::{BuildResult, ResultRefs};
+use crate::options::Format;
 
 /// The subrequests that there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +43,8 @@ pub enum Subrequest {
     Lint,
     /// What would be built again, and why.
     Explain,
+    /// The graph that a build would ask BuildKit for.
+    Graph,
     /// The keys by which records of the product are found.
     Key,
     /// The combinations of a plan.
@@ -48,8 +53,16 @@ pub enum Subrequest {
 
 impl Subrequest {
     /// All of them, in the order in which they are described.
-    pub const ALL: [Self; 7] =
-        [Self::Outline, Self::Targets, Self::Lint, Self::Explain, Self::Key, Self::Plan, Self::Describe];
+    pub const ALL: [Self; 8] = [
+        Self::Outline,
+        Self::Targets,
+        Self::Lint,
+        Self::Explain,
+        Self::Graph,
+        Self::Key,
+        Self::Plan,
+        Self::Describe,
+    ];
 
     /// The id that the client sends.
     pub fn id(self) -> &'static str {
@@ -59,6 +72,7 @@ impl Subrequest {
             Self::Outline => "frontend.outline",
             Self::Lint => "frontend.lint",
             Self::Explain => "frontend.explain",
+            Self::Graph => "frontend.graph",
             Self::Key => "frontend.key",
             Self::Plan => "frontend.plan",
         }
@@ -71,6 +85,28 @@ impl Subrequest {
     pub fn from_id(id: &str) -> Result<Self, Failure> {
         let found = Self::ALL.into_iter().find(|one| one.id() == id);
         found.ok_or_else(|| Failure::Subrequest(id.to_owned()))
+    }
+
+    /// Refuses a `FACTORY_FORMAT` that is another question's.
+    ///
+    /// # Errors
+    /// A format that this question is not answered in.
+    pub fn answers_in(self, format: Format) -> Result<(), Failure> {
+        let of = match format {
+            Format::Standard => return Ok(()),
+            Format::GitHub => Self::Plan,
+            Format::Dot | Format::Mermaid => Self::Graph,
+        };
+        if self == of {
+            return Ok(());
+        }
+        let short = |one: Self| one.id().trim_start_matches("frontend.");
+        Err(Failure::refused(format!(
+            "`FACTORY_FORMAT={}` is a format of `--call={}`, not of `--call={}`",
+            format.as_str(),
+            short(of),
+            short(self)
+        )))
     }
 }
 

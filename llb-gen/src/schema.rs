@@ -16,6 +16,7 @@ use crate::parse::decode::Member;
 use crate::parse::raw::fragment::FragmentFile;
 use crate::parse::raw::manifest::ManifestFile;
 use crate::parse::raw::matrix::PlanFile;
+use crate::parse::raw::policy::PolicyFile;
 use crate::parse::raw::template::TemplateFile;
 use crate::record::{ErrorRecord, Record};
 
@@ -27,6 +28,7 @@ pub fn files() -> Vec<(&'static str, String)> {
         ("manifest.schema.json", text(root::<ManifestFile>("A manifest", MANIFEST))),
         ("template.schema.json", text(root::<TemplateFile>("A template", TEMPLATE))),
         ("plan.schema.json", text(root::<PlanFile>("A plan", PLAN))),
+        ("policy.schema.json", text(root::<PolicyFile>("A policy", POLICY))),
         ("summary.schema.json", text(root::<Summary>("A summary of a plan", SUMMARY))),
         ("record.schema.json", text(root::<Record>("A compatibility record", RECORD))),
         ("error.schema.json", text(root::<ErrorRecord>("An error record", ERROR))),
@@ -53,6 +55,17 @@ const PLAN: &str = r#"{
   "manifest": "llm_factory",
   "matrix": {"core": ["0.1.0", "0.3.0"], "light": ["0.1.0", "0.2.0"]},
   "expect": [{"when": {"light": "0.2.0"}, "verdict": "fail"}]
+}"#;
+const POLICY: &str = r#"{
+  "description": "what may serve models",
+  "signature": {"keys": ["keys/release.pub"]},
+  "platforms": {"require": ["linux/amd64"]},
+  "fragments": {"deny": [{"name": "light", "versions": "<0.2.0"}]},
+  "tests": {"require": ["core/python"]},
+  "sbom": {"formats": ["spdx"]},
+  "packages": {"deny": [{"name": "xz-utils", "versions": ">=5.6.0,<5.6.2", "reason": "CVE-2024-3094"}]},
+  "record": {"max_age_days": 30},
+  "base": {"images": ["debian:bookworm-slim"]}
 }"#;
 const SUMMARY: &str = r#"{
   "schema_version": 1,

@@ -1,17 +1,18 @@
 //! The engine and the frontend image, once for each test process.
 
 use std::fs::File;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{self, ThreadId};
 
-use factory::engine::{Engine, EngineHandle, EngineSpec, Origin};
-use factory::frontend_image::{self, DEV_IMAGE, Platform};
+use factory::engine::{Architecture, Engine, EngineHandle, EngineSpec, Origin};
+use factory::frontend_image::{self, DEV_IMAGE, Platform, SCANNER};
 use factory::progress::for_terminal;
 use factory::site_ca;
 
-use crate::other_engine::server_version;
+use crate::other_engine::{host_address, server_version};
 use crate::process::run;
 
 /// Builds that run at the same time. More would only wait for one another on a small machine.
@@ -92,6 +93,19 @@ impl Lab {
         server_version(self.docker())
     }
 
+    /// This machine as the engine and its containers see it.
+    #[must_use]
+    pub fn host_address(&self) -> IpAddr {
+        host_address(&self.handle)
+    }
+
+    /// Makes sure that the engine runs programs of another architecture, too.
+    pub fn emulate(&self, architecture: Architecture) {
+        let spec = EngineSpec::from_environment().unwrap();
+        Engine::emulate(&spec, &self.handle, architecture, for_terminal().as_mut())
+            .unwrap_or_else(|error| panic!("{}", error.full_message()));
+    }
+
     /// The checkout that is tested.
     #[must_use]
     pub fn workspace(&self) -> &Path {
@@ -102,6 +116,25 @@ impl Lab {
     #[must_use]
     pub fn frontend(&self) -> &'static str {
         DEV_IMAGE
+    }
+
+    /// The SBOM generator that is tested. The first call compiles it and gives it to the engine.
+    ///
+    /// # Panics
+    /// It does not compile, or the engine does not take it.
+    #[must_use]
+    pub fn scanner(&self) -> &'static str {
+        static LOADED: OnceLock<Result<(), String>> = OnceLock::new();
+        let loaded = LOADED.get_or_init(|| {
+            let _lock = process_lock();
+            let mut progress = for_terminal();
+            let outcome = SCANNER.ensure(&self.handle, &self.workspace, Platform::host(), progress.as_mut());
+            outcome.map(drop).map_err(|error| error.full_message())
+        });
+        if let Err(reason) = loaded {
+            panic!("the tests have no SBOM generator: {reason}");
+        }
+        SCANNER.reference
     }
 
     /// The secret that build steps need where a proxy with a certificate authority of its own stands before the

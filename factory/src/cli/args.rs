@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::build::CompressionKind;
-use crate::engine::{EngineName, EngineSpec, Suite};
+use crate::engine::{Architecture, EngineName, EngineSpec, Suite};
 use crate::frontend_image::Platform;
 use crate::images::Source;
 
@@ -31,8 +31,18 @@ pub(crate) enum Action {
     /// The frontend's own image
     #[command(subcommand)]
     Frontend(FrontendAction),
+    /// The SBOM generator's image
+    #[command(subcommand)]
+    Sbom(SbomAction),
     /// Layers of an image, or which of them two images share
     Layers(Box<Layers>),
+    /// Pairs of keys for signing
+    #[command(subcommand)]
+    Keys(super::keys::KeysAction),
+    /// Sign an image, its platforms and everything that is attested of them
+    Sign(super::sign::Sign),
+    /// Judge an image by a policy
+    Verify(super::verify::Verify),
     /// What changed from one image to another: fragments, packages, layers, config, verdicts
     Diff(Box<super::diff::Diff>),
     /// Write what is said of an image to files: records, evidence, lists of packages, provenance
@@ -70,6 +80,13 @@ pub(crate) enum FrontendAction {
     Build(FrontendBuild),
 }
 
+#[derive(Debug, Subcommand)]
+pub(crate) enum SbomAction {
+    /// Compile the generator and load its image into the engine, where it is not there yet
+    Build(FrontendBuild),
+}
+
+/// Where one of our own images goes.
 #[derive(Debug, Args)]
 pub(crate) struct FrontendBuild {
     #[command(flatten)]
@@ -265,6 +282,9 @@ impl Which {
 pub(crate) struct Up {
     #[command(flatten)]
     pub(crate) which: Which,
+    /// Architectures besides the machine's own whose programs the engine is to run: arm64, arm, riscv64, s390x, ppc64le
+    #[arg(long, value_delimiter = ',', value_name = "ARCHITECTURE")]
+    pub(crate) emulate: Vec<Architecture>,
 }
 
 #[derive(Debug, Args)]

@@ -14,7 +14,7 @@ use super::lock::Lock;
 use super::places::{EnginePlaces, Places};
 use super::spec::{EngineName, EngineSpec, Suite};
 use super::state::{EngineState, write_whole};
-use super::{base_supply, launch, network, registry};
+use super::{base_supply, emulation, launch, network, registry};
 use crate::exit::{Error, Result};
 use crate::process::{capture, is_root};
 use crate::progress::Progress;
@@ -43,7 +43,7 @@ pub(crate) fn ensure(spec: &EngineSpec, progress: &mut dyn Progress) -> Result<E
     for folder in [&places.state, &places.run] {
         fs::create_dir_all(folder).map_err(|e| Error::io(format!("cannot make {}", folder.display()), e))?;
     }
-    let _lock = Lock::take(&spec.places.run.join("lock"), progress)?;
+    let _lock = Lock::take(&spec.places.lock(), progress)?;
     let state = match running(&places)? {
         Some(state) => already_up(spec, &places, state, progress)?,
         None => start(spec, &places, progress)?,
@@ -159,7 +159,7 @@ pub(crate) fn down(spec: &EngineSpec, purge: bool, progress: &mut dyn Progress) 
     }
     let places = spec.places.engine(&spec.name);
     fs::create_dir_all(&spec.places.run).map_err(|e| Error::io("cannot make the run folder", e))?;
-    let _lock = Lock::take(&spec.places.run.join("lock"), progress)?;
+    let _lock = Lock::take(&spec.places.lock(), progress)?;
     match EngineState::load(&places.state_file())? {
         Some(state) => end(spec, &places, &state, progress)?,
         None => progress.note(&format!("the engine {} is not running", spec.name)),
@@ -184,6 +184,9 @@ fn end(
         None => {}
     }
     let _ = fs::remove_file(places.state_file());
+    if all(&spec.places)?.iter().all(|status| status.running.is_none()) {
+        emulation::release();
+    }
     progress.done(if was_running { "ended" } else { "it had ended before" });
     Ok(())
 }
@@ -200,7 +203,7 @@ fn purge_engine(spec: &EngineSpec, places: &EnginePlaces, progress: &mut dyn Pro
     progress.begin(&format!("remove the images and caches of {}", spec.name));
     remove_tree(&places.state)?;
     if all(&spec.places)?.is_empty() {
-        for folder in ["roots", "bases", "debootstrap", "client"] {
+        for folder in ["roots", "bases", "debootstrap", "emulators", "client"] {
             remove_tree(&spec.places.state.join(folder))?;
         }
     }

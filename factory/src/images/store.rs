@@ -47,6 +47,14 @@ pub trait Store {
     /// As [`Store::manifest`].
     fn referrers(&self, subject: &str, kind: Option<&str>) -> registry::Result<Vec<Referrer>>;
 
+    /// What a tag beside the image's own leads to; nothing where there is none, and in places that have no tags.
+    ///
+    /// # Errors
+    /// As [`Store::manifest`].
+    fn tagged(&self, _tag: &str) -> registry::Result<Option<Found>> {
+        Ok(None)
+    }
+
     /// A manifest that has to be there, because something else names it.
     ///
     /// # Errors
@@ -93,6 +101,10 @@ impl Store for RegistryImage {
 
     fn blob(&self, descriptor: &Descriptor, limit: u64) -> registry::Result<Option<Vec<u8>>> {
         self.repository.blob(descriptor, limit)
+    }
+
+    fn tagged(&self, tag: &str) -> registry::Result<Option<Found>> {
+        self.repository.manifest(&Name::Tag(tag.to_owned()))
     }
 
     fn blob_to(&self, descriptor: &Descriptor, path: &Path) -> registry::Result<bool> {

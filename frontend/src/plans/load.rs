@@ -1,7 +1,9 @@
 //! From a plan file to checked products, one for every combination.
 
+use llb_gen::chart::Chart;
 use llb_gen::diagnostic::{Diagnostic, nearest};
 use llb_gen::draft::Draft;
+use llb_gen::lint::Settings;
 use llb_gen::llb::State;
 use llb_gen::matrix::{Combination, Listing, ListingRow, Plan};
 use llb_gen::model::{Platform, Product};
@@ -17,13 +19,14 @@ use crate::files::{self, Content};
 use crate::folder;
 use crate::gateway::{Gateway, Ref};
 use crate::images::Images;
-use crate::load::{catalogue_folder, without_effect};
-use crate::named::{NamedContexts, Resolver};
+use crate::linting::{self, Case};
+use crate::load::catalogue_folder;
+use crate::named::{Demand, NamedContexts, Resolver};
 use crate::opening::Opening;
 use crate::options::Options;
 use crate::request::Common;
 use crate::status::Status;
-use crate::{answers, planning, platforms};
+use crate::{answers, idle, planning, platforms};
 
 /// What a plan may need, in one transfer: which of it only the manifest says, which is among it.
 const PATTERNS: [&str; 3] =
@@ -65,14 +68,13 @@ pub async fn load<'b, G: Gateway>(
     let folder = catalogue_folder(&resolver, &mut images, &own).await?;
     let patterns = PATTERNS.map(str::to_owned);
     let title = "[internal] load manifest, templates and fragments";
-    let reference =
-        folder::control_files(options, &folder, &patterns, "catalogue", title).solve(gateway).await?;
+    let reference = folder::control_files(options, &folder, &patterns, "plan", title).solve(gateway).await?;
     let manifest = RawManifest::parse(&manifest(gateway, reference.as_ref(), &plan).await?)?;
     let entries = plan.catalogue(&manifest);
     let catalogue = catalogue::found_in(gateway, options, folder, reference, &entries).await?;
     let (products, more) = plan.products(&manifest, &catalogue.files)?;
     warnings.extend(more);
-    warnings.extend(without_effect(&opening.manifest, options));
+    warnings.extend(idle::warnings(&opening.manifest, options, &opening.context, &products));
     Ok(LoadedPlan { opening, plan, catalogue, products, warnings, images, own })
 }
 
@@ -150,6 +152,75 @@ impl<G: Gateway> LoadedPlan<'_, G> {
         }
     }
 
+    /// What is worth saying of combinations that can be built.
+    ///
+    /// # Errors
+    /// What somebody wants to end the build, and BuildKit's own.
+    pub(super) async fn doubts(
+        &self,
+        gateway: &G,
+        options: &Options,
+        rows: &[Row],
+    ) -> Result<Vec<Diagnostic>, Failure> {
+        let settings = Settings::of(&self.products, &options.check);
+        let mut found = self.warnings.clone();
+        if settings.may_fail() {
+            let tried = self.tried(options);
+            let requests = self.requests(options, &NamedContexts::new(), None, &tried);
+            let planned = rows.iter().filter_map(Row::planned);
+            let cases = self.cases(&tried, requests);
+            found.extend(linting::judged(gateway, options, &self.catalogue, &cases, planned).await?);
+        }
+        settings.for_build(found).map_err(Failure::Diagnostics)
+    }
+
+    /// All that is wrong or doubtful with any combination.
+    ///
+    /// # Errors
+    /// BuildKit's own.
+    pub async fn examine(
+        &mut self,
+        gateway: &G,
+        options: &Options,
+        own_image: Option<&State>,
+    ) -> Result<Vec<Diagnostic>, Failure> {
+        let tried = self.tried(options);
+        let contexts = self.contexts(gateway, options, own_image, &tried).await?;
+        let requests = self.requests(options, &contexts, own_image, &tried);
+        let products = &self.products;
+        let case =
+            |((at, _), request): (&(usize, Platform), Request)| Case { product: &products[*at], request };
+        let cases: Vec<Case<'_>> = tried.iter().zip(requests).map(case).collect();
+        linting::examine(gateway, options, &mut self.images, &contexts, &self.catalogue, &cases).await
+    }
+
+    fn cases(&self, tried: &[(usize, Platform)], requests: Vec<Request>) -> Vec<Case<'_>> {
+        let case = |((at, _), request): (&(usize, Platform), Request)| Case {
+            product: &self.products[*at],
+            request,
+        };
+        tried.iter().zip(requests).map(case).collect()
+    }
+
+    /// The graphs of all combinations put together.
+    ///
+    /// # Errors
+    /// As [`Self::rows`], and the first image that is not found.
+    pub async fn chart(
+        &mut self,
+        gateway: &G,
+        options: &Options,
+        own_image: Option<&State>,
+    ) -> Result<Chart, Failure> {
+        let mut chart = Chart::default();
+        for row in self.rows(gateway, options, own_image).await? {
+            let planned = row.planned_or_why()?;
+            let name = format!("{} {}", row.slug(), planned.platform);
+            chart.add(&name, &planned.platform, &planned.lowered.graph);
+        }
+        Ok(chart)
+    }
+
     /// Every combination planned on each of its platforms. Images that cannot be found are the business of the
     /// combinations that need them.
     ///
@@ -162,7 +233,7 @@ impl<G: Gateway> LoadedPlan<'_, G> {
         own_image: Option<&State>,
     ) -> Result<Vec<Row>, Failure> {
         let tried = self.tried(options);
-        let contexts = self.contexts(gateway, options, &tried).await?;
+        let contexts = self.contexts(gateway, options, own_image, &tried).await?;
         let requests = self.requests(options, &contexts, own_image, &tried);
         self.look_up(&tried, &requests, &contexts).await?;
         let rows = self.planned(options, &tried, &requests, &contexts).await?;
@@ -219,18 +290,27 @@ impl<G: Gateway> LoadedPlan<'_, G> {
         &mut self,
         gateway: &G,
         options: &Options,
+        own_image: Option<&State>,
         tried: &[(usize, Platform)],
     ) -> Result<NamedContexts, Failure> {
-        let mut contexts = NamedContexts::new();
         if options.contexts.named.is_empty() {
-            return Ok(contexts);
+            return Ok(NamedContexts::new());
         }
+        let requests = self.requests(options, &NamedContexts::new(), own_image, tried);
+        // What cannot be drafted is told when it is planned.
+        let drafts = tried.iter().zip(&requests).filter_map(|((at, platform), request)| {
+            Some(Demand::of(&Draft::new(&self.products[*at], request).ok()?, platform))
+        });
+        let mut demands: Vec<Demand> = Vec::new();
+        for demand in drafts {
+            if !demands.contains(&demand) {
+                demands.push(demand);
+            }
+        }
+        let platforms: Vec<Platform> = tried.iter().map(|(_, platform)| platform.clone()).collect();
+        self.warnings.extend(idle::contexts(&self.opening.manifest, options, &demands, &platforms));
         let resolver = Resolver { gateway, options, opening: &self.opening };
-        for (at, platform) in tried {
-            let platform = std::slice::from_ref(platform);
-            contexts.extend(resolver.contexts(&mut self.images, &self.products[*at], platform).await?);
-        }
-        Ok(contexts)
+        resolver.contexts(&mut self.images, &demands).await
     }
 
     fn requests(

@@ -16,6 +16,7 @@ use node::{Context, Found};
 use raw::fragment::FragmentFile;
 use raw::manifest::ManifestFile;
 use raw::matrix::PlanFile;
+use raw::policy::PolicyFile;
 use raw::template::TemplateFile;
 
 /// A manifest as it is written.
@@ -50,6 +51,14 @@ pub struct RawPlan {
     pub(crate) found: Found,
 }
 
+/// A policy as it is written.
+#[derive(Debug, Clone)]
+pub struct RawPolicy {
+    pub(crate) file: SourceFile,
+    pub(crate) raw: PolicyFile,
+    pub(crate) found: Found,
+}
+
 macro_rules! documents {
     ($($type:ident),+) => {$(
         impl $type {
@@ -65,7 +74,7 @@ macro_rules! documents {
     )+};
 }
 
-documents!(RawManifest, RawTemplate, RawFragment, RawPlan);
+documents!(RawManifest, RawTemplate, RawFragment, RawPlan, RawPolicy);
 
 /// Reads the whole of `file` as a `T`.
 fn document<T: Decode>(file: &SourceFile, sink: &mut Sink, found: &mut Found) -> Option<T> {

@@ -17,17 +17,18 @@ mod title;
 mod user;
 mod view;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::diagnostic::{Diagnostic, Diagnostics, Sink, Warnings};
 use crate::draft::{Draft, ImageLookup};
 use crate::image::ImageConfig;
-use crate::llb::{Cap, State};
+use crate::llb::{Cap, Location, SourceInfo, State};
+use crate::lower::{located, source_info};
 use crate::model::{Base, ByteSize, Composition, Environments, Given, ImagePath, Level, Value};
 use crate::record::{Budget, Selected};
 use crate::request::Request;
 use crate::target::Target;
-use crate::text::SourceFile;
 
 use config::ConfigChange;
 use contracts::{ContractSide, PlannedProbe};
@@ -58,6 +59,8 @@ pub struct Plan<'a> {
     pub(crate) images: BTreeMap<ImageLookup, ImageAnswer>,
     /// What takes part, in slot order.
     pub(crate) fragments: Vec<PlannedFragment>,
+    /// Those of them that are not built.
+    pub(crate) left_out: BTreeSet<usize>,
     pub(crate) composition: &'a Composition,
     pub(crate) image: ImageConfig,
     /// Changes of the manifest's own config, for the history.
@@ -95,8 +98,10 @@ pub(crate) struct PlannedFragment {
     pub(crate) index: usize,
     pub(crate) name: String,
     pub(crate) version: String,
-    /// Its `fragment.json`.
-    pub(crate) file: SourceFile,
+    /// Its `fragment.json`, as source maps hold it.
+    pub(crate) source: Arc<SourceInfo>,
+    /// The lines of the manifest that select it.
+    pub(crate) selected: Location,
     /// The folder that containers start in, where this fragment moved it: made before its steps.
     pub(crate) workdir: Option<String>,
     pub(crate) steps: Vec<PlannedStep>,
@@ -155,10 +160,21 @@ impl<'a> Draft<'a> {
         if let Some(template) = &self.product.template {
             config::apply(&template.config, &levels.template, &shell, &mut image, sink);
         }
-        let mut views = Views::new(self.product, &levels, View { image, shell });
+        let base = View { image, shell };
+        let mut views = Views::new(self.product, &levels, base.clone());
         let taking_part = self.target.fragments(self.product);
-        let fragments =
-            taking_part.iter().map(|&index| self.fragment(index, &mut views, &images, sink)).collect();
+        let source = source_info(&self.product.manifest.file);
+        let fragments = taking_part
+            .iter()
+            .map(|&index| self.fragment(index, &source, &mut views, &images, sink))
+            .collect();
+        let left_out = self.target.left_out(self.product);
+        if !left_out.is_empty() {
+            views = Views::new(self.product, &levels, base);
+            for &index in taking_part.iter().filter(|index| !left_out.contains(index)) {
+                views.climb(index, sink);
+            }
+        }
         let View { mut image, shell } = views.finish(&self.target);
         let manifest = &self.product.manifest;
         engine::judge_options(self.request, manifest.id.place(), sink);
@@ -166,8 +182,8 @@ impl<'a> Draft<'a> {
         let mut manifest_change = ConfigChange::default();
         if self.target == Target::Product {
             manifest_change = config::apply(&manifest.config, &levels.manifest, &shell, &mut image, sink);
-            self.request.labels.iter().for_each(|(name, value)| image.set_label(name, value));
         }
+        self.request.labels.iter().for_each(|(name, value)| image.set_label(name, value));
         let tests = test::plan(&self, &image, &shell, sink);
         let budget = sink.ok(self.budget())?;
         let selected = self.selected();
@@ -182,6 +198,7 @@ impl<'a> Draft<'a> {
             base,
             images,
             fragments,
+            left_out,
             composition: &self.product.composition,
             image,
             manifest_change,
@@ -214,6 +231,7 @@ impl<'a> Draft<'a> {
     fn fragment(
         &self,
         index: usize,
+        manifest: &Arc<SourceInfo>,
         views: &mut Views<'_>,
         images: &BTreeMap<ImageLookup, ImageAnswer>,
         sink: &mut Sink,
@@ -235,7 +253,8 @@ impl<'a> Draft<'a> {
             index,
             name: fragment.name.to_string(),
             version: fragment.version.to_string(),
-            file: fragment.file.clone(),
+            source: source_info(&fragment.file),
+            selected: located(manifest, self.product.manifest.fragments[index].name.place()),
             workdir: (own.image.workdir() != below.image.workdir()).then(|| own.image.workdir().to_owned()),
             probes: probes.collect(),
             steps,

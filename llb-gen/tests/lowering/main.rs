@@ -11,6 +11,7 @@ mod files;
 mod inputs;
 mod keys;
 mod needs;
+mod prewarm;
 mod selection;
 mod stages;
 mod steps;

@@ -5,6 +5,7 @@
 
 mod action;
 pub(crate) mod arg;
+pub(crate) mod checks;
 pub(crate) mod config;
 pub(crate) mod files;
 pub(crate) mod fragment;
@@ -12,6 +13,7 @@ pub(crate) mod manifest;
 pub(crate) mod matrix;
 pub(crate) mod mounts;
 pub(crate) mod packages;
+pub(crate) mod policy;
 pub(crate) mod run;
 pub(crate) mod short;
 pub(crate) mod step;
