@@ -37,7 +37,7 @@ pub(super) fn add(file: &mut BakeFile, product: &Product, caches: &Caches) -> Re
                 name: Some(format!("{target}-${{item.name}}")),
                 matrix: BTreeMap::from([("item".to_owned(), platforms.iter().map(item).collect())]),
                 platforms: vec!["${item.platform}".into()],
-                cache_from: caches.from_one(&warm, "${item.name}"),
+                cache_from: caches.read_by_one(&warm, "${item.name}"),
                 cache_to: caches.to(&warm, "${item.name}"),
                 ..common
             }

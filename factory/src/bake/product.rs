@@ -33,7 +33,7 @@ impl Caches {
     }
 
     /// What a build for one platform reads.
-    pub(super) fn from_one(&self, product: &str, platform: &str) -> Vec<String> {
+    pub(super) fn read_by_one(&self, product: &str, platform: &str) -> Vec<String> {
         self.reference(product, platform).into_iter().collect()
     }
 
@@ -104,7 +104,7 @@ pub(super) fn add(
     let matrix = format!("{target}-platform");
     let mut each = per_platform(product, &target, &platforms, &all, caches)?;
     if volatile {
-        each.cache_from.extend(caches.from_one(&warm_cache(id), "${item.name}"));
+        each.cache_from.extend(caches.read_by_one(&warm_cache(id), "${item.name}"));
     }
     file.add(&matrix, each)?;
     Ok((target, Some(matrix)))

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 fn shown(image: &str) -> Vec<Value> {
     let lab = Lab::get();
     let output = run(lab.buildx().args(["imagetools", "inspect", image, "--format", "{{json .SBOM}}"]));
-    let shown: Value = serde_json::from_str(&output.expect("imagetools inspect")).unwrap();
+    let shown: Value = serde_json::from_str(output.expect("imagetools inspect")).unwrap();
     let others = shown["AdditionalSPDXs"].as_array().cloned().unwrap_or_default();
     std::iter::once(shown["SPDX"].clone()).chain(others).collect()
 }
