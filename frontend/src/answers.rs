@@ -1,5 +1,6 @@
 //! What the images of a draft turn out to be: pinned images, or what named contexts put in their place.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use llb_gen::diagnostic::Diagnostic;
@@ -15,13 +16,14 @@ use crate::excerpt::{Excerpt, location};
 use crate::failure::Failure;
 use crate::folder::Folder;
 use crate::gateway::Gateway;
-use crate::images::{Images, Wanted, platform_of};
+use crate::images::{Found, Images, Wanted, platform_of};
 use crate::named::{Named, NamedContexts};
 use crate::options::Options;
 
-/// The lookups of a draft that need an image to be looked up.
+/// The lookups of a draft that need an image to be looked up: those that nothing stands in for, and that are not locked.
 pub fn wanted(draft: &Draft<'_>, contexts: &NamedContexts) -> Vec<Wanted> {
-    let images = draft.lookups().filter(|lookup| replaced(lookup, contexts).is_none());
+    let wanted = |lookup: &&ImageLookup| replaced(lookup, contexts).is_none() && draft.locked(lookup).is_none();
+    let images = draft.lookups().filter(wanted);
     images.map(wanted_image).collect()
 }
 
@@ -56,7 +58,7 @@ pub fn base_digest<G: Gateway>(
     let lookup = draft.base_lookup()?;
     match replaced(&lookup, contexts) {
         None => {
-            let found = images.found(&wanted_image(&lookup)).ok()?;
+            let found = found(draft, images, &lookup).ok()?;
             let digest = found.reference.digest().map(ToString::to_string);
             Some(digest.unwrap_or_else(|| OpDigest::of(&found.config).to_string()))
         }
@@ -82,7 +84,7 @@ fn image<G: Gateway>(
     images: &Images<'_, G>,
     lookup: &ImageLookup,
 ) -> Result<ImageAnswer, Failure> {
-    let found = images.found(&wanted_image(lookup)).map_err(|failure| unresolved(draft, lookup, failure))?;
+    let found = found(draft, images, lookup).map_err(|failure| unresolved(draft, lookup, failure))?;
     let is_base = draft.base_lookup().as_ref() == Some(lookup);
     if is_base && let Some(actual) = other_platform(&found.config, &lookup.platform) {
         return Err(Failure::Diagnostics(vec![wrong_platform(draft, lookup, &actual)]));
@@ -97,6 +99,20 @@ fn image<G: Gateway>(
     let image = Image::new(&found.reference.to_string()).platform(platform_of(&lookup.platform));
     let state = image.resolve_mode(options.resolve_mode).meta(about).state();
     Ok(ImageAnswer { state, config: Some(found.config.clone()) })
+}
+
+/// The image as the lock has it, or else as it was looked up.
+fn found<'i, G: Gateway>(
+    draft: &Draft<'_>,
+    images: &'i Images<'_, G>,
+    lookup: &ImageLookup,
+) -> Result<Cow<'i, Found>, Failure> {
+    match draft.locked(lookup) {
+        Some(locked) => {
+            Ok(Cow::Owned(Found { config: locked.config(), reference: locked.reference }))
+        }
+        None => images.found(&wanted_image(lookup)).map(Cow::Borrowed),
+    }
 }
 
 /// Why an image was not found, in the daemon's words, with the place that names the image.

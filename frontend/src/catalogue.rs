@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::future::{join, join_all};
 use llb_gen::check::{CatalogueEntry, FileState};
 use llb_gen::diagnostic::Diagnostic;
+use llb_gen::llb::OpDigest;
 use llb_gen::ordered::ordered;
 use llb_gen::text::SourceFile;
 
@@ -23,13 +24,15 @@ pub const CONTEXT_NAME: &str = "fragments";
 pub struct Catalogue {
     /// The files that were asked for, by their paths.
     pub files: BTreeMap<String, FileState>,
+    /// The digests of the requirements files that a lock names, by their paths; of those that are there.
+    pub locked_files: BTreeMap<String, String>,
     /// Where it is.
     pub folder: Folder,
     /// The filesystem that the files were read from: of a made folder all of it, of the client's only these files.
     pub reference: Option<Ref>,
 }
 
-/// Reads the files that a manifest selects. Only when one is missing, its neighbours are looked at, to name near
+/// Reads the files that a manifest selects, and the requirements files `locked`, where they are there. Only when one is missing, its neighbours are looked at, to name near
 /// misses.
 ///
 /// # Errors
@@ -39,11 +42,17 @@ pub async fn read(
     options: &Options,
     folder: Folder,
     entries: &[CatalogueEntry],
+    locked: &[String],
 ) -> Result<Catalogue, Failure> {
-    let paths: Vec<String> = entries.iter().map(|entry| entry.path.clone()).collect();
+    let paths: Vec<String> = entries.iter().map(|entry| entry.path.clone()).chain(locked.iter().cloned()).collect();
     let source = folder::control_files(options, &folder, &paths, "catalogue", "[internal] load fragments");
     let reference = source.solve(gateway).await?;
-    found_in(gateway, options, folder, reference, entries).await
+    let (catalogue, locked_files) = join(
+        found_in(gateway, options, folder, reference.clone(), entries),
+        digests(gateway, reference.as_ref(), locked),
+    )
+    .await;
+    Ok(Catalogue { locked_files: locked_files?, ..catalogue? })
 }
 
 /// As [`read`], of a filesystem that has the files already.
@@ -79,7 +88,24 @@ pub async fn found_in(
         return Err(Failure::Diagnostics(unreadable));
     }
     found.extend(neighbours(gateway, options, &folder, &missing).await?);
-    Ok(Catalogue { files: found, folder, reference })
+    Ok(Catalogue { files: found, locked_files: BTreeMap::new(), folder, reference })
+}
+
+/// The digests of those of these files that are there.
+///
+/// # Errors
+/// BuildKit's own.
+pub async fn digests(
+    gateway: &impl Gateway,
+    reference: Option<&Ref>,
+    paths: &[String],
+) -> Result<BTreeMap<String, String>, Status> {
+    let contents = files::read_all(gateway, reference, paths).await?;
+    let digest = |(path, content): (&String, Content)| match content {
+        Content::File(bytes) => Some((path.clone(), OpDigest::of(&bytes).to_string())),
+        Content::Missing | Content::Unreadable(_) => None,
+    };
+    Ok(ordered(paths.iter().zip(contents).filter_map(digest)))
 }
 
 /// For every missing file the names that there are in its place.

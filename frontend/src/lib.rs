@@ -24,6 +24,7 @@ pub mod ignore;
 pub mod images;
 pub mod judging;
 pub mod load;
+pub mod locking;
 pub mod local;
 pub mod named;
 pub mod opening;

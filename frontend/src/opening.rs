@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bollard_buildkit_proto::pb;
-use futures_util::future::{join, join4};
+use futures_util::future::{join, join3, join5};
 use llb_gen::llb::State;
 use llb_gen::text::SourceFile;
 
@@ -13,7 +13,7 @@ use crate::folder::{DOWNLOAD, Folder, Source};
 use crate::gateway::{Daemon, Gateway, Ref};
 use crate::ignore;
 use crate::local;
-use crate::options::{MainContext, Options};
+use crate::options::{Locked, MainContext, Options};
 use crate::status::Status;
 
 /// What the first calls brought.
@@ -25,6 +25,8 @@ pub struct Opening {
     pub inputs: BTreeMap<String, pb::Definition>,
     /// The manifest.
     pub manifest: SourceFile,
+    /// The lock beside it, where there is one and it counts.
+    pub lock: Option<SourceFile>,
     /// Digest of the vertex that loaded it, which the client shows: warnings are pinned to it.
     pub vertex: String,
     /// The build context.
@@ -51,14 +53,28 @@ impl Opening {
                 false => Ok(None),
             }
         };
-        let (daemon, inputs, solved, ignored) =
-            join4(gateway.ping(), gateway.inputs(), definition.source.solve(gateway), ignored).await;
+        let lock = async {
+            match definition.lock == LockPlace::OfItsOwn && options.locked != Locked::Never {
+                true => local::lock(options).solve(gateway).await,
+                false => Ok(None),
+            }
+        };
+        let (daemon, inputs, solved, ignored, lock) =
+            join5(gateway.ping(), gateway.inputs(), definition.source.solve(gateway), ignored, lock).await;
         let (daemon, inputs, definition) = (daemon?, inputs?, Solved { reference: solved?, ..definition });
+        let lock = lock?;
         let (context, definition) = handed_in(gateway, options, &inputs, context, definition).await?;
         let (context, definition) = unpacked(gateway, options, context, definition).await?;
         let ignored = if ignore_source(&context) { ignored? } else { None };
-        let (manifest, ignore) = read_definition(gateway, &definition, ignored.as_ref()).await?;
-        Ok(Self { daemon, inputs, manifest, vertex: definition.source.vertex().to_owned(), context, ignore })
+        let lock = match (options.locked, definition.lock) {
+            (Locked::Never, _) => None,
+            (_, LockPlace::OfItsOwn) => lock,
+            (_, LockPlace::WithManifest) => definition.reference.clone(),
+        };
+        let (manifest, ignore, lock) =
+            read_definition(gateway, &definition, ignored.as_ref(), lock.as_ref()).await?;
+        let vertex = definition.source.vertex().to_owned();
+        Ok(Self { daemon, inputs, manifest, lock, vertex, context, ignore })
     }
 }
 
@@ -67,12 +83,23 @@ struct Solved {
     source: Source,
     reference: Option<Ref>,
     filename: String,
+    lock: LockPlace,
+}
+
+/// Where the lock is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum LockPlace {
+    /// In a transfer of its own.
+    OfItsOwn,
+    /// In the same filesystem as the manifest.
+    WithManifest,
 }
 
 impl Solved {
     async fn of(gateway: &impl Gateway, state: &State, filename: String) -> Result<Self, Status> {
         let source = Source::of(state);
-        Ok(Self { reference: source.solve(gateway).await?, source, filename })
+        let lock = LockPlace::WithManifest;
+        Ok(Self { reference: source.solve(gateway).await?, source, filename, lock })
     }
 }
 
@@ -86,11 +113,11 @@ fn asked_context(options: &Options) -> Folder {
 
 /// The definition comes from the context unless that is local or the client insists on a local one.
 fn asked_definition(options: &Options, context: &Folder) -> Solved {
-    let source = match (context, &options.contexts.definition) {
-        (Folder::Made(state), None) => Source::of(state),
-        _ => local::definition(options),
+    let (source, lock) = match (context, &options.contexts.definition) {
+        (Folder::Made(state), None) => (Source::of(state), LockPlace::WithManifest),
+        _ => (local::definition(options), LockPlace::OfItsOwn),
     };
-    Solved { source, reference: None, filename: options.filename.clone() }
+    Solved { source, reference: None, filename: options.filename.clone(), lock }
 }
 
 /// Only a context of the client is filtered.
@@ -175,16 +202,19 @@ fn is_archive(head: &[u8]) -> bool {
     MAGICS.iter().any(|magic| head.starts_with(magic)) || head.get(257..262) == Some(b"ustar")
 }
 
-/// The manifest, and the patterns of its own ignore file or else of the context's.
+/// The manifest, the patterns of its own ignore file or else of the context's, and the lock.
 async fn read_definition(
     gateway: &impl Gateway,
     definition: &Solved,
     ignored: Option<&Ref>,
-) -> Result<(SourceFile, Vec<String>), Failure> {
+    lock: Option<&Ref>,
+) -> Result<(SourceFile, Vec<String>, Option<SourceFile>), Failure> {
     let path = definition.filename.as_str();
     let own_ignore = local::ignore_file_of(path);
-    let (manifest, (own, general)) = join(
+    let lock_path = llb_gen::lock::path_of(path);
+    let (manifest, lock, (own, general)) = join3(
         files::read(gateway, definition.reference.as_ref(), path),
+        files::read(gateway, lock, &lock_path),
         join(
             files::read(gateway, definition.reference.as_ref(), &own_ignore),
             files::read(gateway, ignored, ".dockerignore"),
@@ -202,7 +232,12 @@ async fn read_definition(
         Content::Missing => patterns(".dockerignore", general?)?,
         content => patterns(&own_ignore, content)?,
     };
-    Ok((manifest, patterns))
+    let lock = match lock? {
+        Content::Missing => None,
+        Content::File(bytes) => Some(SourceFile::new(lock_path, bytes)),
+        Content::Unreadable(reason) => return Err(Failure::refused(format!("the lock `{lock_path}` {reason}"))),
+    };
+    Ok((manifest, patterns, lock))
 }
 
 fn source_file(path: &str, content: Content) -> Result<SourceFile, Failure> {

@@ -75,6 +75,10 @@ pub struct Options {
     pub step_logs: Option<StepLogs>,
     /// `FACTORY_FORMAT`: the shape of an answer.
     pub format: Format,
+    /// `FACTORY_LOCKED`: how the lock beside the manifest is followed.
+    pub locked: Locked,
+    /// `FACTORY_LOCK_UPDATE`: whether `lock` resolves everything anew.
+    pub lock_update: bool,
     /// `SOURCE_DATE_EPOCH`, in seconds.
     pub epoch: Option<u64>,
     /// Names of options that have no effect here.
@@ -99,6 +103,18 @@ pub enum StepLogs {
     Fetched,
     /// It has not.
     LeftOut,
+}
+
+/// How the lock beside the manifest is followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Locked {
+    /// Where there is one; what it does not have is resolved anew, with a warning.
+    #[default]
+    WhereThere,
+    /// There must be one, and it must have everything.
+    Always,
+    /// As if there were none.
+    Never,
 }
 
 /// The shape of an answer to `plan`.
@@ -169,6 +185,8 @@ impl Options {
             format: options.value("build-arg:FACTORY_FORMAT", format).unwrap_or_default(),
             attest: options.value("build-arg:FACTORY_ATTESTATIONS", attest).unwrap_or_default(),
             step_logs: options.value("build-arg:FACTORY_STEP_LOGS", step_logs),
+            locked: options.value("build-arg:FACTORY_LOCKED", locked).unwrap_or_default(),
+            lock_update: options.value("build-arg:FACTORY_LOCK_UPDATE", boolean).unwrap_or_default(),
             epoch: options.value("build-arg:SOURCE_DATE_EPOCH", epoch),
             sandbox: sandbox(&mut options),
             cache_namespace: options.filled("build-arg:BUILDKIT_CACHE_MOUNT_NS").unwrap_or_default(),
@@ -304,6 +322,14 @@ fn gate(text: &str) -> Result<Gate, String> {
         "on" => Ok(Gate::Shut),
         "off" => Ok(Gate::Open),
         other => Err(format!("`{other}` is neither `on` nor `off`")),
+    }
+}
+
+fn locked(text: &str) -> Result<Locked, String> {
+    match (text, boolean(text)) {
+        ("on", _) | (_, Ok(true)) => Ok(Locked::Always),
+        ("off", _) | (_, Ok(false)) => Ok(Locked::Never),
+        _ => Err(format!("`{text}` is neither `1` (or `on`) nor `0` (or `off`)")),
     }
 }
 

@@ -26,11 +26,11 @@ use crate::planning::PlannedPlatform;
 use crate::plans::{self, Trial};
 use crate::proving::Prover;
 use crate::report::Workshop;
-use crate::request::Common;
+use crate::request::{Common, Locks};
 use crate::result::{self, PlatformResult, Shape};
 use crate::status::Status;
 use crate::subrequest::{self, Answer, Subrequest};
-use crate::{explaining, own_files, planning, platforms, warnings};
+use crate::{explaining, locking, own_files, planning, platforms, warnings};
 
 /// What BuildKit gave the process besides the connection.
 #[derive(Debug, Default)]
@@ -82,7 +82,7 @@ async fn build<G: Gateway>(
     }
     let mut loaded = Parsed::of(opening)?.checked(gateway, options, Ahead::Base).await?;
     let contexts = contexts(gateway, options, &mut loaded).await?;
-    let requests = requests(&loaded, options, &contexts, own_image);
+    let requests = requests(&loaded, options, &contexts, own_image, loaded.locks(options));
     let planned = planning::plan(options, &mut loaded.images, &loaded.product, &requests, &contexts).await?;
     let warnings: Vec<Diagnostic> = loaded.warnings.iter().chain(&planned.warnings).cloned().collect();
     if Target::choose(&loaded.product, options.target.as_deref()) == Ok(Target::Report) {
@@ -121,7 +121,7 @@ async fn finish<G: Gateway>(
     Ok((refs, attestations))
 }
 
-async fn contexts<G: Gateway>(
+pub(crate) async fn contexts<G: Gateway>(
     gateway: &G,
     options: &Options,
     loaded: &mut Loaded<'_, G>,
@@ -131,11 +131,12 @@ async fn contexts<G: Gateway>(
 }
 
 /// One request per platform.
-fn requests<G>(
+pub(crate) fn requests<G>(
     loaded: &Loaded<'_, G>,
     options: &Options,
     contexts: &NamedContexts,
     own_image: Option<&State>,
+    lock: Locks<'_>,
 ) -> Vec<Request> {
     let common = Common {
         options,
@@ -145,6 +146,7 @@ fn requests<G>(
         own: &loaded.own,
         naming: platforms::naming(&loaded.platforms),
         own_image,
+        lock,
     };
     loaded.platforms.iter().map(|platform| common.request(platform)).collect()
 }
@@ -221,6 +223,7 @@ async fn subrequest<G: Gateway>(
         Subrequest::Explain => explain(gateway, options, own_image).await,
         Subrequest::Key => key(gateway, options, own_image, helper).await,
         Subrequest::Plan => listing(gateway, options).await,
+        Subrequest::Lock => locking::lock(gateway, options, own_image).await,
     }
 }
 
@@ -251,7 +254,7 @@ async fn key<G: Gateway>(
 ) -> Result<Answer, Failure> {
     let mut loaded = load(gateway, options, Ahead::Base).await?;
     let contexts = contexts(gateway, options, &mut loaded).await?;
-    let requests = requests(&loaded, options, &contexts, own_image);
+    let requests = requests(&loaded, options, &contexts, own_image, loaded.locks(options));
     let planned = planning::plan(options, &mut loaded.images, &loaded.product, &requests, &contexts).await?;
     let (catalogue, own) = (&loaded.catalogue, &loaded.own);
     let identities =
@@ -267,7 +270,7 @@ async fn explain<G: Gateway>(
 ) -> Result<Answer, Failure> {
     let mut loaded = load(gateway, options, Ahead::Base).await?;
     let contexts = contexts(gateway, options, &mut loaded).await?;
-    let requests = requests(&loaded, options, &contexts, own_image);
+    let requests = requests(&loaded, options, &contexts, own_image, loaded.locks(options));
     let explained = explaining::explain(gateway, options, &mut loaded, &requests, &contexts).await?;
     Ok(subrequest::explain(&explained))
 }
@@ -302,7 +305,7 @@ async fn check<G: Gateway>(
     }
     let loaded = Parsed::of(opening)?.checked(gateway, options, Ahead::Nothing).await?;
     let mut found = loaded.warnings.clone();
-    for request in requests(&loaded, options, &NamedContexts::new(), None) {
+    for request in requests(&loaded, options, &NamedContexts::new(), None, loaded.locks(options)) {
         let draft = Draft::new(&loaded.product, &request)?;
         let new: Vec<Diagnostic> =
             draft.warnings().iter().filter(|one| !found.contains(one)).cloned().collect();

@@ -1,10 +1,11 @@
 //! Questions that a client asks instead of a build (`docker buildx build --call=…`), in the shapes that BuildKit's
-//! `frontend/subrequests` defines: JSON for programs, text for people. `explain`, `key` and `plan` are our own.
+//! `frontend/subrequests` defines: JSON for programs, text for people. `explain`, `key`, `plan` and `lock` are our own.
 
 mod describe;
 mod explain;
 mod key;
 mod lint;
+mod lock;
 mod outline;
 mod plan;
 mod sources;
@@ -20,6 +21,7 @@ pub use describe::describe;
 pub use explain::{Explained, Previous, explain};
 pub use key::key;
 pub use lint::lint;
+pub use lock::lock;
 pub use outline::outline;
 pub use plan::plan;
 pub use targets::targets;
@@ -44,12 +46,22 @@ pub enum Subrequest {
     Key,
     /// The combinations of a plan.
     Plan,
+    /// What names resolve to, and what of that the lock has otherwise.
+    Lock,
 }
 
 impl Subrequest {
     /// All of them, in the order in which they are described.
-    pub const ALL: [Self; 7] =
-        [Self::Outline, Self::Targets, Self::Lint, Self::Explain, Self::Key, Self::Plan, Self::Describe];
+    pub const ALL: [Self; 8] = [
+        Self::Outline,
+        Self::Targets,
+        Self::Lint,
+        Self::Explain,
+        Self::Key,
+        Self::Plan,
+        Self::Lock,
+        Self::Describe,
+    ];
 
     /// The id that the client sends.
     pub fn id(self) -> &'static str {
@@ -61,6 +73,7 @@ impl Subrequest {
             Self::Explain => "frontend.explain",
             Self::Key => "frontend.key",
             Self::Plan => "frontend.plan",
+            Self::Lock => "frontend.lock",
         }
     }
 

@@ -57,14 +57,16 @@ fn a_build_waits_no_more_often_than_it_must() {
     let gateway = product();
     build(&gateway, &[]);
     let expected: [&[&str]; 7] = [
-        &["Inputs", "Ping", "Solve context-.dockerignore", "Solve dockerfile"],
+        &["Inputs", "Ping", "Solve context-.dockerignore", "Solve dockerfile", "Solve dockerfile:lock"],
         &[
             "ReadFile .dockerignore",
             "ReadFile manifests/app.json",
             "ReadFile manifests/app.json.dockerignore",
+            "ReadFile manifests/app.lock.json",
             "StatFile .dockerignore",
             "StatFile manifests/app.json",
             "StatFile manifests/app.json.dockerignore",
+            "StatFile manifests/app.lock.json",
         ],
         &["Resolve docker-image://docker.io/library/debian:12", "Solve context:catalogue:manifests/app.json"],
         &[

@@ -10,6 +10,7 @@ pub mod explain;
 pub mod glob;
 pub mod image;
 pub mod llb;
+pub mod lock;
 pub mod lower;
 pub mod matrix;
 pub mod model;

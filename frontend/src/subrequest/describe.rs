@@ -46,6 +46,7 @@ fn request(one: Subrequest) -> RequestJson {
             (vec![TARGET], one == Subrequest::Lint)
         }
         Subrequest::Targets | Subrequest::Plan | Subrequest::Describe => (vec![], false),
+        Subrequest::Lock => (vec![], true),
     };
     let metadata = [JSON, TEXT].into_iter().chain(status.then_some(STATUS)).collect();
     RequestJson {
@@ -68,6 +69,7 @@ fn description(one: Subrequest) -> &'static str {
         Subrequest::Explain => "Say what each fragment is made from, and which would be built again and why",
         Subrequest::Key => "Give the keys of the product and of its tests, by which records are found",
         Subrequest::Plan => "List the combinations of a plan, with what is expected of each",
+        Subrequest::Lock => "Resolve every name of the product, and compare that with its lock",
         Subrequest::Describe => "List available subrequest types",
     }
 }

@@ -17,6 +17,8 @@ pub(super) struct About {
     label: String,
     steps: usize,
     cache: CachePolicy,
+    /// Whether the step itself is never from the cache, whatever is made for it.
+    anew: bool,
     at: Option<(usize, String)>,
     /// The fragment's file, one for all its steps.
     file: Arc<SourceInfo>,
@@ -45,7 +47,7 @@ impl About {
             Naming::WithPlatform => format!("{} {name}", request.platform),
         };
         let cache = if request.no_cache.holds_for(filter) { CachePolicy::Ignore } else { CachePolicy::Use };
-        Self { label, steps, cache, at: None, file, location: None }
+        Self { label, steps, cache, anew: false, at: None, file, location: None }
     }
 
     /// About what a test needs beside the image. No cache at all leaves nothing of it either.
@@ -81,6 +83,12 @@ impl About {
         Self { at: Some((at + 1, step.title.clone())), location, ..self.clone() }
     }
 
+    /// About finding out what the step would install: never from the cache, for that is asked to know it now.
+    pub(super) fn resolving(&self) -> Self {
+        let at = self.at.as_ref().map(|(at, title)| (*at, format!("lock {title}")));
+        Self { at, anew: true, ..self.clone() }
+    }
+
     /// The lines of a place of the fragment's file.
     fn location_of(&self, place: &Place) -> Location {
         let lines = place.lines();
@@ -89,10 +97,11 @@ impl About {
 
     /// The step's own name.
     pub(super) fn step(&self) -> Meta {
-        match &self.at {
+        let meta = match &self.at {
             Some((at, title)) => self.meta(&format!("[{} {at}/{}] {title}", self.label, self.steps)),
             None => self.meta(&format!("[{}]", self.label)),
-        }
+        };
+        if self.anew { meta.cache(CachePolicy::Ignore) } else { meta }
     }
 
     /// Another name beside it: `workdir /opt`.

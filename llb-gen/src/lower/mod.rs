@@ -12,6 +12,7 @@ mod exec;
 mod files;
 mod helper;
 mod layout;
+mod resolution;
 mod step_run;
 mod test_device;
 mod test_groups;
@@ -34,6 +35,7 @@ use crate::record::{Budget, Selected};
 use crate::request::DEFAULT_EPOCH;
 
 use about::About;
+pub use resolution::Resolution;
 pub use step_run::StepRun;
 pub use test_groups::TestGroup;
 use trees::Trees;
@@ -63,6 +65,8 @@ pub struct Lowered {
     pub skipped: Vec<SkippedTest>,
     /// Every step of the graph that runs something, in the order in which they are written.
     pub steps: Vec<StepRun>,
+    /// Steps that are to be resolved rather than run: those whose root is final.
+    pub resolutions: Vec<Resolution>,
     /// The most that the tests may need: the manifest's `limits`.
     pub budget: Option<Budget>,
     /// What must succeed before the image is anybody's: its filesystem is of no interest.
@@ -104,6 +108,7 @@ impl Plan<'_> {
         Ok(Lowered {
             tests: Lowering::new(self, &Trees::of_tests(self)).test_groups(&state)?,
             steps: lowering.steps_of(&graph),
+            resolutions: std::mem::take(&mut lowering.resolutions),
             budget: self.budget,
             selected: self.selected.clone(),
             skipped: self.tests.skipped.clone(),
@@ -193,6 +198,10 @@ struct Lowering<'a> {
     steps: Vec<StepRun>,
     /// Whether the product is merged from deltas.
     merged: bool,
+    /// What is to be found out about steps that are not locked.
+    resolutions: Vec<Resolution>,
+    /// Fragments with a step that is not locked, by index.
+    unlocked: BTreeSet<usize>,
 }
 
 /// Stages of the fragment at hand, by name.
@@ -215,6 +224,8 @@ impl<'a> Lowering<'a> {
             probes: Vec::new(),
             steps: Vec::new(),
             merged: plan.is_merged(),
+            resolutions: Vec::new(),
+            unlocked: BTreeSet::new(),
         }
     }
 }
@@ -336,6 +347,7 @@ impl Lowering<'_> {
     ) -> Result<State, LowerError> {
         match &step.action {
             PlannedAction::Exec(exec) => {
+                self.resolve(fragment, step, on, stages, about)?;
                 let done = self.exec(exec, step, on, stages, about)?;
                 self.steps.extend(StepRun::of(&done, fragment, step, about));
                 Ok(done.root())

@@ -8,6 +8,7 @@ pub(crate) mod arg;
 pub(crate) mod config;
 pub(crate) mod files;
 pub(crate) mod fragment;
+pub(crate) mod lock;
 pub(crate) mod manifest;
 pub(crate) mod matrix;
 pub(crate) mod mounts;
