@@ -8,6 +8,7 @@ pub mod engine;
 pub mod exit;
 pub mod frontend_image;
 pub mod layers;
+pub mod lock;
 pub mod plans;
 mod process;
 pub mod progress;

@@ -6,6 +6,7 @@ mod build;
 mod engine;
 mod frontend;
 mod layers;
+mod lock;
 mod plan;
 
 use clap::Parser;
@@ -27,6 +28,7 @@ pub fn main() -> Exit {
         Action::Bake(arguments) => bake::run(&arguments),
         Action::Frontend(action) => frontend::run(&action),
         Action::Layers(arguments) => layers::run(&arguments),
+        Action::Lock(arguments) => lock::run(*arguments),
     };
     match outcome {
         Ok(()) => Exit::Ok,
