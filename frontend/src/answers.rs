@@ -22,7 +22,8 @@ use crate::options::Options;
 
 /// The lookups of a draft that need an image to be looked up: those that nothing stands in for, and that are not locked.
 pub fn wanted(draft: &Draft<'_>, contexts: &NamedContexts) -> Vec<Wanted> {
-    let wanted = |lookup: &&ImageLookup| replaced(lookup, contexts).is_none() && draft.locked(lookup).is_none();
+    let wanted =
+        |lookup: &&ImageLookup| replaced(lookup, contexts).is_none() && draft.locked(lookup).is_none();
     let images = draft.lookups().filter(wanted);
     images.map(wanted_image).collect()
 }
@@ -108,9 +109,7 @@ fn found<'i, G: Gateway>(
     lookup: &ImageLookup,
 ) -> Result<Cow<'i, Found>, Failure> {
     match draft.locked(lookup) {
-        Some(locked) => {
-            Ok(Cow::Owned(Found { config: locked.config(), reference: locked.reference }))
-        }
+        Some(locked) => Ok(Cow::Owned(Found { config: locked.config(), reference: locked.reference })),
         None => images.found(&wanted_image(lookup)).map(Cow::Borrowed),
     }
 }

@@ -44,7 +44,8 @@ pub async fn read(
     entries: &[CatalogueEntry],
     locked: &[String],
 ) -> Result<Catalogue, Failure> {
-    let paths: Vec<String> = entries.iter().map(|entry| entry.path.clone()).chain(locked.iter().cloned()).collect();
+    let paths: Vec<String> =
+        entries.iter().map(|entry| entry.path.clone()).chain(locked.iter().cloned()).collect();
     let source = folder::control_files(options, &folder, &paths, "catalogue", "[internal] load fragments");
     let reference = source.solve(gateway).await?;
     let (catalogue, locked_files) = join(

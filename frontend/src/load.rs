@@ -110,8 +110,11 @@ impl Parsed {
         let mut images = Images::new(gateway, options, platforms::naming(&guessed));
         let folder =
             catalogue_folder(&Resolver { gateway, options, opening: &opening }, &mut images, &own).await?;
-        let mut early = if ahead == Ahead::Base { early_lookups(options, &hints, &guessed) } else { Vec::new() };
-        early.retain(|one| lock.as_ref().is_none_or(|lock| lock.image(&one.reference, &one.platform).is_none()));
+        let mut early =
+            if ahead == Ahead::Base { early_lookups(options, &hints, &guessed) } else { Vec::new() };
+        early.retain(|one| {
+            lock.as_ref().is_none_or(|lock| lock.image(&one.reference, &one.platform).is_none())
+        });
         let entries = raw.catalogue();
         let locked = requirements(lock.as_deref(), &entries);
         let (catalogue, ()) =
@@ -127,12 +130,17 @@ impl Parsed {
 }
 
 /// Both values, or the faults of both files.
-pub(crate) fn both<A, B>(first: Result<A, Diagnostics>, second: Result<B, Diagnostics>) -> Result<(A, B), Failure> {
+pub(crate) fn both<A, B>(
+    first: Result<A, Diagnostics>,
+    second: Result<B, Diagnostics>,
+) -> Result<(A, B), Failure> {
     match (first, second) {
         (Ok(first), Ok(second)) => Ok((first, second)),
         (first, second) => {
             let faults = first.err().into_iter().chain(second.err());
-            Err(Failure::Diagnostics(faults.flat_map(|one| one.errors().cloned().collect::<Vec<_>>()).collect()))
+            Err(Failure::Diagnostics(
+                faults.flat_map(|one| one.errors().cloned().collect::<Vec<_>>()).collect(),
+            ))
         }
     }
 }

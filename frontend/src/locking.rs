@@ -12,8 +12,8 @@ use llb_gen::diagnostic::Diagnostic;
 use llb_gen::draft::{Draft, ImageLookup};
 use llb_gen::llb::{OpDigest, State};
 use llb_gen::lock::{
-    Difference, FragmentId, Installer, Lock, LockTarget, PipOption, Resolved, StepPath, path_of, requirements,
-    resolved,
+    Difference, FragmentId, Installer, Lock, LockTarget, PipOption, Resolved, StepPath, path_of,
+    requirements, resolved,
 };
 use llb_gen::lower::Resolution;
 use llb_gen::model::{Digest, ImageRef};
@@ -78,10 +78,14 @@ fn allowed(options: &Options) -> Result<(), Failure> {
         return Err(Failure::refused("a lock is that of the whole product: `lock` takes no target"));
     }
     if options.built_on.is_some() {
-        return Err(Failure::refused("`lock` does not go with FACTORY_BUILT_ON: a lock is about the names in the files"));
+        return Err(Failure::refused(
+            "`lock` does not go with FACTORY_BUILT_ON: a lock is about the names in the files",
+        ));
     }
     match options.locked {
-        Locked::Never => Err(Failure::refused("`lock` does not go with FACTORY_LOCKED=0, which means that there is no lock")),
+        Locked::Never => Err(Failure::refused(
+            "`lock` does not go with FACTORY_LOCKED=0, which means that there is no lock",
+        )),
         Locked::WhereThere | Locked::Always => Ok(()),
     }
 }
@@ -136,7 +140,10 @@ impl<G: Gateway> Making<'_, G> {
                 let message = format!("the image `{}` cannot be locked: {why}", lookup.reference.familiar());
                 Failure::Diagnostics(vec![Diagnostic::error("not-lockable", &place, message)])
             };
-            let digest = found.reference.digest().ok_or_else(|| fault("only the engine's own store has it, without a digest"))?;
+            let digest = found
+                .reference
+                .digest()
+                .ok_or_else(|| fault("only the engine's own store has it, without a digest"))?;
             let (reference, platform) = (lookup.reference.clone(), lookup.platform.clone());
             let added = self.lock.add_image(reference, platform, digest.clone(), &found.config);
             added.map_err(|why| fault(&format!("its config cannot be read: {why}")))?;
@@ -197,7 +204,9 @@ impl<G: Gateway> Making<'_, G> {
             Installer::Pip => resolved::pip(&answer),
             Installer::Uv => resolved::uv(&String::from_utf8_lossy(&answer)),
         };
-        let whole = |(path, digest): (&String, &Digest)| (format!("{}/{path}", asked.fragment.folder()), digest.to_string());
+        let whole = |(path, digest): (&String, &Digest)| {
+            (format!("{}/{path}", asked.fragment.folder()), digest.to_string())
+        };
         let files = ordered(read.files.iter().map(whole));
         let found = resolved::locked_pip(packages.map_err(fault)?, read.files, read.options);
         Ok((Resolved::Pip(found), files))
@@ -273,8 +282,13 @@ impl<G: Gateway> Making<'_, G> {
         }
         if let Some(before) = before.filter(|_| !self.options.platforms.is_empty()) {
             let asked: Vec<String> = loaded.platforms.iter().map(ToString::to_string).collect();
-            let selected: Vec<FragmentId> = loaded.product.fragments.iter().map(|one| FragmentId::new(&one.name, &one.version)).collect();
-            lock.take_others(before, |fragment| selected.contains(fragment), |platform| !asked.iter().any(|one| one == platform));
+            let selected: Vec<FragmentId> =
+                loaded.product.fragments.iter().map(|one| FragmentId::new(&one.name, &one.version)).collect();
+            lock.take_others(
+                before,
+                |fragment| selected.contains(fragment),
+                |platform| !asked.iter().any(|one| one == platform),
+            );
         }
         Ok(lock)
     }
@@ -313,7 +327,10 @@ impl Read {
 
 fn replaced(lookup: &ImageLookup, place: &Place) -> Failure {
     let name = lookup.reference.familiar();
-    let message = format!("a named context stands in for `{name}`, and a lock is about the names in the files");
+    let message =
+        format!("a named context stands in for `{name}`, and a lock is about the names in the files");
     let fault = Diagnostic::error("not-lockable", place, message);
-    Failure::Diagnostics(vec![fault.help(format!("leave away `--build-context {name}=…` (any but `{CONTEXT_NAME}`)"))])
+    Failure::Diagnostics(vec![
+        fault.help(format!("leave away `--build-context {name}=…` (any but `{CONTEXT_NAME}`)")),
+    ])
 }

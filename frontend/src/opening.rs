@@ -235,7 +235,9 @@ async fn read_definition(
     let lock = match lock? {
         Content::Missing => None,
         Content::File(bytes) => Some(SourceFile::new(lock_path, bytes)),
-        Content::Unreadable(reason) => return Err(Failure::refused(format!("the lock `{lock_path}` {reason}"))),
+        Content::Unreadable(reason) => {
+            return Err(Failure::refused(format!("the lock `{lock_path}` {reason}")));
+        }
     };
     Ok((manifest, patterns, lock))
 }

@@ -90,13 +90,7 @@ impl Common<'_> {
         let contexts = &self.options.contexts;
         let names = contexts.named.keys().map(|name| name.split("::").next().unwrap_or_default());
         let replaced = names.filter(|name| contexts.lookup(name, &platform).is_some()).map(str::to_owned);
-        LockInput {
-            lock: lock.cloned(),
-            mode,
-            files: files.clone(),
-            replaced: ordered(replaced),
-            resolve,
-        }
+        LockInput { lock: lock.cloned(), mode, files: files.clone(), replaced: ordered(replaced), resolve }
     }
 
     fn context(&self) -> Tree {

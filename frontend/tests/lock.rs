@@ -42,8 +42,9 @@ fn product() -> Scripted {
 }
 
 fn apt(gateway: &mut Scripted, package: &str) {
-    let core =
-        format!(r#"{{"name": "core", "version": "1.0.0", "steps": [{{"apt": {{"install": "{package}"}}}}]}}"#);
+    let core = format!(
+        r#"{{"name": "core", "version": "1.0.0", "steps": [{{"apt": {{"install": "{package}"}}}}]}}"#
+    );
     gateway.file("context", "fragments/core/1.0.0/fragment.json", core);
 }
 
@@ -95,7 +96,9 @@ fn solves(gateway: &Scripted) -> Vec<SolveRequest> {
 fn sources(request: &SolveRequest) -> Vec<String> {
     let ops = request.definition.def.iter().map(|op| pb::Op::decode(op.as_slice()).unwrap());
     let sources = ops.filter_map(|op| match op.op {
-        Some(pb::op::Op::Source(source)) if source.identifier.starts_with("docker-image") => Some(source.identifier),
+        Some(pb::op::Op::Source(source)) if source.identifier.starts_with("docker-image") => {
+            Some(source.identifier)
+        }
         _ => None,
     });
     let mut sources: Vec<String> = sources.filter(|one| !one.contains("frontend")).collect();
@@ -138,7 +141,10 @@ fn every_name_is_resolved_where_it_will_be_used() {
     assert!(pip["files"]["r.txt"].as_str().unwrap().starts_with("sha256:"));
     assert_eq!(lock["fragments"]["web 1.0.0"]["linux/amd64"]["built_on"], json!(["debian:12", "core 1.0.0"]));
     let text = text(&result);
-    assert!(text.contains("+ apt curl 7.88-1 (core, linux/amd64)\n") && text.contains("+ image debian:12"), "{text}");
+    assert!(
+        text.contains("+ apt curl 7.88-1 (core, linux/amd64)\n") && text.contains("+ image debian:12"),
+        "{text}"
+    );
     assert_eq!(document(&build(&product(), &[LOCK])), document(&result), "the same names, the same bytes");
 }
 
@@ -187,7 +193,10 @@ fn a_build_finds_its_lock_and_waits_for_no_registry() {
 fn a_lock_that_fits_is_left_alone() {
     let gateway = locked();
     let result = build(&gateway, &[LOCK]);
-    assert_eq!((status(&result), text(&result).as_str()), (&b"0"[..], "manifests/app.lock.json is up to date.\n"));
+    assert_eq!(
+        (status(&result), text(&result).as_str()),
+        (&b"0"[..], "manifests/app.lock.json is up to date.\n")
+    );
     assert!(solves(&gateway).is_empty() && gateway.matching("Resolve").is_empty(), "nothing is asked");
     assert_eq!(answer(&result)["changes"], json!([]));
 }
@@ -222,7 +231,10 @@ fn what_drifts_is_warned_of_or_refused_and_the_rest_stays() {
     build(&gateway, &[]);
     let told = warnings(&gateway);
     let [one] = &told[..] else { panic!("{told:?}") };
-    assert!(one.contains("lock-drift: this step is locked for something else: new `wget`; gone `curl`"), "{one}");
+    assert!(
+        one.contains("lock-drift: this step is locked for something else: new `wget`; gone `curl`"),
+        "{one}"
+    );
     assert!(one.ends_with("(fragments/core/1.0.0/fragment.json:1)"), "{one}");
     let scripts = scripts(&solves(&gateway)[0]);
     assert!(!scripts.contains("Preferences") && scripts.contains("--require-hashes"), "{scripts}");
@@ -230,7 +242,11 @@ fn what_drifts_is_warned_of_or_refused_and_the_rest_stays() {
     assert!(error.message().contains("fragments/core/1.0.0/fragment.json:1:"), "{}", error.message());
     assert!(error.message().contains("`factory lock app`"), "{}", error.message());
     let again = build(&drifted(), &[LOCK]);
-    assert!(text(&again).contains("~ asked steps/0 [curl] -> [wget] (core, linux/amd64)"), "{}", text(&again));
+    assert!(
+        text(&again).contains("~ asked steps/0 [curl] -> [wget] (core, linux/amd64)"),
+        "{}",
+        text(&again)
+    );
 }
 
 #[test]
@@ -325,7 +341,8 @@ fn a_plan_takes_what_the_lock_of_its_manifest_has() {
     let options = [("filename", "manifests/plans/p.json"), ("target", "report")];
     build(&gateway, &options);
     assert_eq!(warnings(&gateway), [""; 0], "what is varied is not locked, and is meant not to be");
-    let scripts: Vec<String> = solves(&gateway).iter().map(scripts).filter(|one| one.contains("-m pip")).collect();
+    let scripts: Vec<String> =
+        solves(&gateway).iter().map(scripts).filter(|one| one.contains("-m pip")).collect();
     let locked = |both: [bool; 2]| {
         let has = |one: &String| [one.contains("Preferences"), one.contains("--require-hashes")];
         scripts.iter().any(|one| has(one) == both)
@@ -334,5 +351,9 @@ fn a_plan_takes_what_the_lock_of_its_manifest_has() {
     assert!(locked([false, false]), "another core, and web on it");
     assert!(!locked([false, true]) && !locked([true, false]), "{scripts:#?}");
     let error = outcome(&gateway, &[options[0], options[1], STRICT]).unwrap_err();
-    assert!(error.message().contains("`core 2.0.0` is not in the lock, which has `core 1.0.0`"), "{}", error.message());
+    assert!(
+        error.message().contains("`core 2.0.0` is not in the lock, which has `core 1.0.0`"),
+        "{}",
+        error.message()
+    );
 }

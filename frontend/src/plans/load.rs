@@ -74,14 +74,11 @@ pub async fn load<'b, G: Gateway>(
     let title = "[internal] load manifest, templates and fragments";
     let reference =
         folder::control_files(options, &folder, &patterns, "catalogue", title).solve(gateway).await?;
-    let (manifest, lock) = join(
-        manifest(gateway, reference.as_ref(), &plan),
-        lock(gateway, options, reference.as_ref(), &plan),
-    )
-    .await;
-    let (manifest, lock) = (manifest?, lock?);
     let (manifest, lock) =
-        both(RawManifest::parse(&manifest), lock.as_ref().map(Lock::parse).transpose())?;
+        join(manifest(gateway, reference.as_ref(), &plan), lock(gateway, options, reference.as_ref(), &plan))
+            .await;
+    let (manifest, lock) = (manifest?, lock?);
+    let (manifest, lock) = both(RawManifest::parse(&manifest), lock.as_ref().map(Lock::parse).transpose())?;
     let entries = plan.catalogue(&manifest);
     let locked = requirements(lock.as_ref(), &entries);
     let (catalogue, locked_files) = join(

@@ -173,9 +173,11 @@ fn of_step(step: &LockedStep, at: &str) -> Vec<(&'static str, String, String)> {
                 let hashes: Vec<&str> = package.hashes.iter().map(|hash| &hash.as_str()[..19]).collect();
                 all.push(("hashes", name.to_string(), hashes.join(" ")));
             }
-            all.extend(pip.files.iter().map(|(path, digest)| {
-                ("file", path.clone(), digest.as_str()[..19].to_owned())
-            }));
+            all.extend(
+                pip.files
+                    .iter()
+                    .map(|(path, digest)| ("file", path.clone(), digest.as_str()[..19].to_owned())),
+            );
             if !pip.options.is_empty() {
                 let options: Vec<&str> = pip.options.iter().map(super::PipOption::as_str).collect();
                 all.push(("options", at.to_owned(), format!("[{}]", options.join(", "))));

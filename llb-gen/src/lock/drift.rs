@@ -37,8 +37,12 @@ impl<'a> Locking<'a> {
     /// A finding; nothing where nobody wants to hear of it.
     fn finding(&self, place: &Place, message: String) -> Option<Diagnostic> {
         let (finding, outcome) = match self.severity()? {
-            Severity::Error => (Diagnostic::error(RULE, place, message), "a locked build does not resolve anything anew"),
-            Severity::Warning => (Diagnostic::warning(RULE, place, message), "it is resolved anew in this build"),
+            Severity::Error => {
+                (Diagnostic::error(RULE, place, message), "a locked build does not resolve anything anew")
+            }
+            Severity::Warning => {
+                (Diagnostic::warning(RULE, place, message), "it is resolved anew in this build")
+            }
         };
         Some(finding.help(format!("{outcome}; `factory lock {}` brings the lock up to date", self.manifest)))
     }
@@ -54,7 +58,8 @@ impl<'a> Locking<'a> {
     /// Whether the lock has anything for this platform.
     fn has_target(&self, lock: &Lock) -> bool {
         let platform = self.target.platform();
-        let of_image = lock.images.values().any(|one| one.configs.keys().any(|key| key.to_string() == platform));
+        let of_image =
+            lock.images.values().any(|one| one.configs.keys().any(|key| key.to_string() == platform));
         of_image || lock.fragments.values().any(|targets| targets.contains_key(&self.target))
     }
 
@@ -66,7 +71,8 @@ impl<'a> Locking<'a> {
         // With a thousand fragments these lists are long: nobody makes them for nothing.
         let needed = self.lock.is_some() || self.input.resolve;
         let built_on = if needed { built_on(draft, index) } else { Vec::new() };
-        let selected = product.manifest.fragments.iter().find(|one| one.name.value() == fragment.name.value());
+        let selected =
+            product.manifest.fragments.iter().find(|one| one.name.value() == fragment.name.value());
         let place = selected.map_or_else(|| fragment.name.place(), |one| one.version.place());
         let mut known = None;
         let mut trouble = None;
@@ -81,7 +87,8 @@ impl<'a> Locking<'a> {
                         named(&one.built_on),
                         named(&built_on)
                     );
-                    trouble = self.finding(place, message).map(|finding| labelled(finding, one.place.as_ref()));
+                    trouble =
+                        self.finding(place, message).map(|finding| labelled(finding, one.place.as_ref()));
                 }
             } else if known.is_none() {
                 trouble = self.finding(place, missing(lock, &id, &self.target));
@@ -135,7 +142,9 @@ impl<'a> Locking<'a> {
             let name = lookup.reference.familiar();
             let what = if draft.base_lookup().as_ref() == Some(lookup) { "base" } else { "image" };
             let message = match self.input.replaced.contains(&name) {
-                true => format!("a named context stands in for the {what} `{name}`, so its lock does not count"),
+                true => {
+                    format!("a named context stands in for the {what} `{name}`, so its lock does not count")
+                }
                 false => format!("the {what} `{name}` is not in the lock"),
             };
             sink.extend_with(self.finding(draft.place_of(lookup), message));

@@ -353,7 +353,8 @@ fn checked(file: &SourceFile, raw: LockFile, sink: &mut Sink) -> Lock {
     let images = raw.images.0.into_iter().map(|(name, image)| (name.into_value(), locked_image(image)));
     let mut fragments = BTreeMap::new();
     for (id, targets) in raw.fragments.0 {
-        let of_targets = targets.0.into_iter().map(|(target, one)| (target.into_value(), fragment(one, sink)));
+        let of_targets =
+            targets.0.into_iter().map(|(target, one)| (target.into_value(), fragment(one, sink)));
         fragments.insert(id.into_value(), ordered(of_targets));
     }
     Lock {

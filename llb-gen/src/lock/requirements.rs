@@ -32,7 +32,8 @@ pub fn read(path: &str, text: &str) -> Result<Requirements, String> {
 }
 
 fn without_comment(line: &str) -> &str {
-    let end = line.match_indices('#').find(|(at, _)| line[..*at].is_empty() || line[..*at].ends_with([' ', '\t']));
+    let end =
+        line.match_indices('#').find(|(at, _)| line[..*at].is_empty() || line[..*at].ends_with([' ', '\t']));
     end.map_or(line, |(at, _)| &line[..at])
 }
 
@@ -58,7 +59,9 @@ fn beside(path: &str, name: &str) -> Result<String, String> {
         match part {
             "" | "." => {}
             ".." if parts.pop().is_some() => {}
-            ".." => return Err(format!("`{path}` takes requirements from `{name}`, outside of the fragment")),
+            ".." => {
+                return Err(format!("`{path}` takes requirements from `{name}`, outside of the fragment"));
+            }
             part => parts.push(part),
         }
     }

@@ -70,12 +70,18 @@ pub fn pip(report: &[u8]) -> Result<BTreeMap<PipName, LockedPackage>, String> {
 fn package(install: Install) -> Result<(PipName, LockedPackage), String> {
     let Install { metadata: Metadata { name, version }, download_info } = install;
     let Some(archive) = download_info.archive_info else {
-        return Err(format!("`{name}` comes from `{}`, which has no hash that could be locked", download_info.url));
+        return Err(format!(
+            "`{name}` comes from `{}`, which has no hash that could be locked",
+            download_info.url
+        ));
     };
     let plain = archive.hash.as_deref().and_then(|hash| hash.strip_prefix("sha256="));
     let hex = archive.hashes.get("sha256").map(String::as_str).or(plain);
     let hex = hex.ok_or_else(|| format!("the index says no SHA-256 of `{name}`"))?;
-    Ok((normal(&name)?, LockedPackage { version: number(&name, &version)?, hashes: vec![digest(&name, hex)?] }))
+    Ok((
+        normal(&name)?,
+        LockedPackage { version: number(&name, &version)?, hashes: vec![digest(&name, hex)?] },
+    ))
 }
 
 fn normal(name: &str) -> Result<PipName, String> {
@@ -96,7 +102,8 @@ fn digest(name: &str, hex: &str) -> Result<Digest, String> {
 /// A line that is not understood, and packages without a hash.
 pub fn uv(compiled: &str) -> Result<BTreeMap<PipName, LockedPackage>, String> {
     let joined = compiled.replace("\\\n", " ");
-    let lines = joined.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with(['#', '-']));
+    let lines =
+        joined.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with(['#', '-']));
     lines.map(compiled_line).collect()
 }
 
@@ -113,7 +120,10 @@ fn compiled_line(line: &str) -> Result<(PipName, LockedPackage), String> {
     hashes.dedup();
     match hashes.is_empty() {
         true => Err(format!("the index says no SHA-256 of `{name}`")),
-        false => Ok((normal(name)?, LockedPackage { version: number(name, version.trim_end_matches(';'))?, hashes })),
+        false => Ok((
+            normal(name)?,
+            LockedPackage { version: number(name, version.trim_end_matches(';'))?, hashes },
+        )),
     }
 }
 
@@ -171,7 +181,9 @@ mod tests {
     #[test]
     fn what_uv_compiles_has_all_hashes() {
         let other = HEX.replace('0', "f");
-        let text = format!("--index-url https://x\n# by uv\na[b]==1.0 \\\n    --hash=sha256:{other} \\\n    --hash=sha256:{HEX}\n");
+        let text = format!(
+            "--index-url https://x\n# by uv\na[b]==1.0 \\\n    --hash=sha256:{other} \\\n    --hash=sha256:{HEX}\n"
+        );
         let packages = uv(&text).unwrap();
         let package = &packages[&PipName::normal("a").unwrap()];
         assert_eq!((package.version.as_str(), package.hashes.len()), ("1.0", 2));

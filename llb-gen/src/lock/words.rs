@@ -89,7 +89,10 @@ impl LockTarget {
     /// The target of a product on a platform.
     #[must_use]
     pub fn new(platform: &Platform, accelerator: Option<crate::model::Accelerator>) -> Self {
-        Self(accelerator.map_or_else(|| platform.to_string(), |accelerator| format!("{platform}+{accelerator}")))
+        Self(
+            accelerator
+                .map_or_else(|| platform.to_string(), |accelerator| format!("{platform}+{accelerator}")),
+        )
     }
 
     /// The platform alone.
@@ -162,7 +165,8 @@ impl TextValue for AptVersion {
 
 impl TextValue for PipName {
     const WHAT: &'static str = "a Python package";
-    const FORM: &'static str = "the name of a package in lower case with single hyphens, such as `typing-extensions`";
+    const FORM: &'static str =
+        "the name of a package in lower case with single hyphens, such as `typing-extensions`";
     const PATTERN: &'static str = "^[a-z0-9]+(-[a-z0-9]+)*$";
     const EXAMPLES: &'static [&'static str] = &["typing-extensions"];
 
@@ -252,9 +256,18 @@ mod tests {
 
     #[test]
     fn words_hold_nothing_that_a_shell_reads() {
-        takes::<FragmentId>(&["core 0.1.0", "a-b 1.0.0-rc.1"], &["core", "core 1", "core  0.1.0", "/x 0.1.0"]);
-        takes::<LockTarget>(&["linux/amd64", "linux/arm/v7+cuda"], &["linux", "linux/amd64+rocm", "linux/x86_64"]);
-        takes::<StepPath>(&["steps/0", "stages/b/steps/12"], &["steps/x", "step/0", "stages/b/0", "steps/-1"]);
+        takes::<FragmentId>(
+            &["core 0.1.0", "a-b 1.0.0-rc.1"],
+            &["core", "core 1", "core  0.1.0", "/x 0.1.0"],
+        );
+        takes::<LockTarget>(
+            &["linux/amd64", "linux/arm/v7+cuda"],
+            &["linux", "linux/amd64+rocm", "linux/x86_64"],
+        );
+        takes::<StepPath>(
+            &["steps/0", "stages/b/steps/12"],
+            &["steps/x", "step/0", "stages/b/0", "steps/-1"],
+        );
         takes::<AptName>(&["libstdc++6", "libc6:i386"], &["A", "a b", "a;b", "a'", "a=1", ":x", ""]);
         takes::<AptVersion>(&["1:2.3-4+b1~x"], &["", "1 2", "1'", "1*", "$(x)", "1\n"]);
         takes::<PipName>(&["a", "typing-extensions"], &["A", "a--b", "a_b", "-a", "", "a\n"]);

@@ -65,7 +65,8 @@ impl Lock {
             images: ordered(images),
             fragments: ordered(fragments),
         };
-        let mut json = serde_json::to_vec_pretty(&document).expect("texts, numbers and maps always serialise");
+        let mut json =
+            serde_json::to_vec_pretty(&document).expect("texts, numbers and maps always serialise");
         json.push(b'\n');
         json
     }

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use super::about::About;
 use super::{LowerError, Lowering, Stages};
 use crate::llb::{
-    Access, Cap, ContentCache, Copy, Exec, ExecResult, FileOp, HostIp, Id, Meta, Mkdir, Mkfile, Mount, Network,
-    Platform, Resources, State, Ulimit,
+    Access, Cap, ContentCache, Copy, Exec, ExecResult, FileOp, HostIp, Id, Meta, Mkdir, Mkfile, Mount,
+    Network, Platform, Resources, State, Ulimit,
 };
 use crate::ordered::ordered;
 use crate::plan::exec::LOWER;

@@ -9,7 +9,8 @@ use super::copy::seconds;
 use super::exec::{BYTECODE, RESOLVED, cache_id, site_ca, with_defaults, wrapped};
 use super::here::Here;
 use super::step::{
-    Files, PlannedAction, PlannedCopy, PlannedExec, PlannedFile, PlannedMount, Resolver, WithoutCache, Wrapper,
+    Files, PlannedAction, PlannedCopy, PlannedExec, PlannedFile, PlannedMount, Resolver, WithoutCache,
+    Wrapper,
 };
 use crate::diagnostic::Diagnostics;
 use crate::llb::{Owner, Sharing};
@@ -140,9 +141,8 @@ fn script(apt: &Apt, here: &Here<'_>, locked: Option<&Packages>) -> Result<Strin
     let (before, options) = match locked {
         None => (String::new(), options),
         Some(packages) => {
-            let pinned = format!(
-                "{options} -o Dir::Etc::Preferences={PINS} -o Dir::Etc::PreferencesParts=/dev/null"
-            );
+            let pinned =
+                format!("{options} -o Dir::Etc::Preferences={PINS} -o Dir::Etc::PreferencesParts=/dev/null");
             lines.push(what_is_gone(packages, &options, here));
             ("locked ".to_owned(), pinned)
         }
@@ -196,7 +196,8 @@ fn pins(packages: &Packages) -> String {
     let pin = |package: &str, pin: &str, priority: i32| {
         format!("Package: {package}\nPin: {pin}\nPin-Priority: {priority}\n\n")
     };
-    let locked = packages.iter().map(|(name, version)| pin(name.as_str(), &format!("version {version}"), 1002));
+    let locked =
+        packages.iter().map(|(name, version)| pin(name.as_str(), &format!("version {version}"), 1002));
     let others = [pin("*", "release a=now", 1001), pin("*", "release a=*", -1)];
     locked.chain(others).collect()
 }

@@ -60,7 +60,9 @@ fn resolved(
     resolver: impl FnOnce() -> Result<Resolver, Diagnostics>,
 ) -> Result<Option<PlannedLock>, Diagnostics> {
     match lock {
-        Some(lock) if here.request.lock.resolve => Ok(Some(PlannedLock { resolver: Some(resolver()?), ..lock })),
+        Some(lock) if here.request.lock.resolve => {
+            Ok(Some(PlannedLock { resolver: Some(resolver()?), ..lock }))
+        }
         other => Ok(other),
     }
 }

@@ -22,9 +22,9 @@ use std::collections::BTreeMap;
 
 use crate::diagnostic::{Diagnostic, Diagnostics, Sink, Warnings};
 use crate::draft::{Draft, ImageLookup};
-use crate::lock::{FragmentId, LockTarget, StepPath};
 use crate::image::ImageConfig;
 use crate::llb::{Cap, State};
+use crate::lock::{FragmentId, LockTarget, StepPath};
 use crate::model::{Base, ByteSize, Composition, Environments, Given, ImagePath, Level, Value};
 use crate::record::{Budget, Selected};
 use crate::request::Request;

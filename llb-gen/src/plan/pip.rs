@@ -3,7 +3,9 @@
 use super::copy::seconds;
 use super::exec::{BYTECODE, OWN_FILES, RESOLVED, cache_id, site_ca, with_defaults, with_set, wrapped};
 use super::here::Here;
-use super::step::{Files, PlannedAction, PlannedCopy, PlannedExec, PlannedMount, Resolver, WithoutCache, Wrapper};
+use super::step::{
+    Files, PlannedAction, PlannedCopy, PlannedExec, PlannedMount, Resolver, WithoutCache, Wrapper,
+};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::llb::{SecretEnv, Sharing};
 use crate::lock::{self, LockedPip};
@@ -116,7 +118,8 @@ pub(super) fn asked(pip: &Pip, here: &Here<'_>) -> Result<Vec<String>, Diagnosti
     asked.extend(pip.index.given(scope)?.map(|index| format!("--index-url {index}")));
     asked.extend(pip.extra_indexes.get(scope)?.iter().map(|index| format!("--extra-index-url {index}")));
     asked.extend(pip.index_secret.given(scope)?.map(|secret| format!("(index in secret {secret})")));
-    let flags = [("--require-hashes", pip.require_hashes.get(scope)?), ("--no-deps", pip.no_deps.get(scope)?)];
+    let flags =
+        [("--require-hashes", pip.require_hashes.get(scope)?), ("--no-deps", pip.no_deps.get(scope)?)];
     asked.extend(flags.into_iter().filter(|(_, on)| **on).map(|(flag, _)| flag.to_owned()));
     let place = match &pip.location {
         PipLocation::Venv(path) => format!("venv {}", path.get(scope)?.absolute(&here.workdir)),

@@ -128,13 +128,21 @@ fn packages_are_pinned_and_nothing_else_can_be_chosen() {
     assert_eq!(warnings, []);
     let exec = only_exec(&lowered.graph);
     let script = script(&exec);
-    assert!(script.contains("install 'curl' 'vim=2:9-1'\n") || script.ends_with("install 'curl' 'vim=2:9-1'"), "{script}");
+    assert!(
+        script.contains("install 'curl' 'vim=2:9-1'\n") || script.ends_with("install 'curl' 'vim=2:9-1'"),
+        "{script}"
+    );
     assert!(script.contains("Dir::Etc::Preferences=/.factory/lock/preferences"), "{script}");
     assert!(script.contains("factory lock p --update"), "{script}");
     mount(&exec, "/.factory/lock/preferences");
     let pins = text(&lowered, "Pin-Priority");
-    assert!(pins.starts_with("Package: curl\nPin: version 7.88-1\nPin-Priority: 1002\n\nPackage: libcurl4\n"), "{pins}");
-    assert!(pins.ends_with("Pin: release a=now\nPin-Priority: 1001\n\nPackage: *\nPin: release a=*\nPin-Priority: -1\n\n"));
+    assert!(
+        pins.starts_with("Package: curl\nPin: version 7.88-1\nPin-Priority: 1002\n\nPackage: libcurl4\n"),
+        "{pins}"
+    );
+    assert!(pins.ends_with(
+        "Pin: release a=now\nPin-Priority: 1001\n\nPackage: *\nPin: release a=*\nPin-Priority: -1\n\n"
+    ));
     assert!(config_env(&lowered).contains(&"PATH=/locked".to_owned()), "the config is the lock's");
 }
 
@@ -189,8 +197,12 @@ fn drift_is_told_where_it_is_and_as_severely_as_is_asked() {
     let version = "manifests/p.json:1:54: ";
     let table: [(Value, String); 8] = [
         (
-            changed(|lock| lock["fragments"]["app 1.0.0"]["linux/amd64"]["steps"]["steps/0"]["asked"] = json!(["wget"])),
-            format!("{step}this step is locked for something else: new `curl` and `vim/backports`; gone `wget`"),
+            changed(|lock| {
+                lock["fragments"]["app 1.0.0"]["linux/amd64"]["steps"]["steps/0"]["asked"] = json!(["wget"])
+            }),
+            format!(
+                "{step}this step is locked for something else: new `curl` and `vim/backports`; gone `wget`"
+            ),
         ),
         (
             changed(|lock| {
@@ -201,15 +213,22 @@ fn drift_is_told_where_it_is_and_as_severely_as_is_asked() {
             format!("{step}this step of `app 1.0.0` is not in the lock"),
         ),
         (
-            changed(|lock| lock["fragments"]["app 1.0.0"]["linux/amd64"]["built_on"] = json!(["debian:bookworm-slim", "x 1.0.0"])),
-            format!("{version}`app 1.0.0` was locked on `debian:bookworm-slim` and `x 1.0.0`, and is built on `debian:bookworm-slim` now"),
+            changed(|lock| {
+                lock["fragments"]["app 1.0.0"]["linux/amd64"]["built_on"] =
+                    json!(["debian:bookworm-slim", "x 1.0.0"])
+            }),
+            format!(
+                "{version}`app 1.0.0` was locked on `debian:bookworm-slim` and `x 1.0.0`, and is built on `debian:bookworm-slim` now"
+            ),
         ),
         (
             changed(|lock| lock["fragments"] = json!({"app 0.9.0": lock["fragments"]["app 1.0.0"].clone()})),
             format!("{version}`app 1.0.0` is not in the lock, which has `app 0.9.0`"),
         ),
         (
-            changed(|lock| lock["fragments"] = json!({"gone 1.0.0": {"linux/amd64": {"built_on": [], "steps": {}}}, "app 1.0.0": lock["fragments"]["app 1.0.0"].clone()})),
+            changed(
+                |lock| lock["fragments"] = json!({"gone 1.0.0": {"linux/amd64": {"built_on": [], "steps": {}}}, "app 1.0.0": lock["fragments"]["app 1.0.0"].clone()}),
+            ),
             "the fragment `gone 1.0.0` is locked, and nothing uses it".to_owned(),
         ),
         (
@@ -296,7 +315,9 @@ fn something_that_stands_in_for_the_base_frees_what_is_built_on_it() {
     let (lowered, warnings) = lowered(&product, &request).unwrap();
     let told = messages(&warnings);
     assert_eq!(told.len(), 1, "{told:?}");
-    assert!(told[0].ends_with("a named context stands in for the base `debian:bookworm-slim`, so its lock does not count"));
+    assert!(told[0].ends_with(
+        "a named context stands in for the base `debian:bookworm-slim`, so its lock does not count"
+    ));
     assert!(!script(&only_exec(&lowered.graph)).contains("Preferences"));
 }
 
@@ -305,7 +326,10 @@ fn steps_are_resolved_in_rounds_from_the_base_upwards() {
     let product = Documents::new(
         r#""base": "debian:bookworm-slim""#,
         &[
-            ("low", r#""steps": [{"apt": {"install": "wget"}}, {"apt": {"install": "nano", "upgrade": true}}]"#),
+            (
+                "low",
+                r#""steps": [{"apt": {"install": "wget"}}, {"apt": {"install": "nano", "upgrade": true}}]"#,
+            ),
             ("app", PIP),
             ("beside", r#""builds_on": [], "steps": [{"apt": {"install": "vim"}}]"#),
         ],
@@ -314,7 +338,12 @@ fn steps_are_resolved_in_rounds_from_the_base_upwards() {
     let mut lock = Lock::empty("p");
     let mut rounds: Vec<Vec<String>> = Vec::new();
     loop {
-        let input = LockInput { lock: Some(Arc::new(lock.clone())), mode: LockMode::Quiet, resolve: true, ..LockInput::default() };
+        let input = LockInput {
+            lock: Some(Arc::new(lock.clone())),
+            mode: LockMode::Quiet,
+            resolve: true,
+            ..LockInput::default()
+        };
         let request = Request { lock: input, ..amd64() };
         let (lowered, warnings) = lowered(&product, &request).unwrap();
         assert_eq!(warnings, []);
@@ -361,7 +390,12 @@ fn faults_of_a_lock_are_told_all_at_once() {
                 \"fragments\": {\"core\": {}, \"app 1.0.0\": {\"linux/amd64\": {\"built_on\": [], \"steps\": {\"steps/0\": {\"asked\": []}}}}}}";
     let found = faults(text);
     assert!(found[0].starts_with("manifests/p.lock.json:2:"), "{found:?}");
-    assert!(found.iter().any(|one| one.contains(":3:15: ") && one.contains("`core` is not a fragment in a version")), "{found:?}");
+    assert!(
+        found
+            .iter()
+            .any(|one| one.contains(":3:15: ") && one.contains("`core` is not a fragment in a version")),
+        "{found:?}"
+    );
     let step = "{\"schema_version\": 1, \"manifest\": \"q\", \"images\": {}, \"fragments\": {\"app 1.0.0\": {\"linux/amd64\": \
                 {\"built_on\": [], \"steps\": {\"steps/0\": {\"asked\": []}, \"steps/1\": {\"asked\": [], \"pip\": {\"files\": {}, \
                 \"options\": [], \"packages\": {\"a\": {\"version\": \"1\", \"hashes\": []}}}}}}}}}";

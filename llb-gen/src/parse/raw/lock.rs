@@ -2,7 +2,9 @@
 
 use jsonc_parser::ast::Value as Json;
 
-use crate::lock::words::{AptName, AptVersion, FragmentId, LockTarget, PipName, PipOption, PipVersion, StepPath};
+use crate::lock::words::{
+    AptName, AptVersion, FragmentId, LockTarget, PipName, PipOption, PipVersion, StepPath,
+};
 use crate::model::{Digest, FragmentPath, ImageRef, ManifestId, Platform};
 use crate::parse::decode::{Decode, Kept, Map};
 use crate::parse::node::{Context, Node};

@@ -57,8 +57,12 @@ impl Planner<'_> {
             stage: None,
         };
         let mut planned = PlannedNeeds::default();
-        let step =
-            |title: String, action: PlannedAction| PlannedStep { title, place: needs.place.clone(), action, lock: None };
+        let step = |title: String, action: PlannedAction| PlannedStep {
+            title,
+            place: needs.place.clone(),
+            action,
+            lock: None,
+        };
         let packages = needs.apt.get(here.scope())?;
         if !packages.is_empty() {
             let names: Vec<String> = packages.iter().map(ToString::to_string).collect();
