@@ -145,7 +145,7 @@ impl<G: Gateway> Making<'_, G> {
                 .digest()
                 .ok_or_else(|| fault("only the engine's own store has it, without a digest"))?;
             let (reference, platform) = (lookup.reference.clone(), lookup.platform.clone());
-            let added = self.lock.add_image(reference, platform, digest.clone(), &found.config);
+            let added = self.lock.add_image(reference, platform, digest, &found.config);
             added.map_err(|why| fault(&format!("its config cannot be read: {why}")))?;
         }
         Ok(())

@@ -253,9 +253,7 @@ impl<'a> FragmentLock<'a> {
         place: &Place,
         sink: &mut Sink,
     ) -> Option<&'a Resolved> {
-        if self.locking.lock.is_none() {
-            return None;
-        }
+        self.locking.lock?;
         let Some(known) = self.known else {
             sink.extend_with(self.trouble.take());
             return None;

@@ -222,7 +222,7 @@ impl Lock {
         &mut self,
         reference: ImageRef,
         platform: Platform,
-        digest: Digest,
+        digest: &Digest,
         config: &[u8],
     ) -> Result<(), String> {
         let config: serde_json::Value = serde_json::from_slice(config).map_err(|error| error.to_string())?;
@@ -231,7 +231,7 @@ impl Lock {
         }
         let fresh = || LockedImage { digest: digest.clone(), configs: BTreeMap::new(), place: None };
         let image = self.images.entry(reference).or_insert_with(fresh);
-        if image.digest != digest {
+        if image.digest != *digest {
             *image = fresh();
         }
         image.configs.insert(platform, config);
