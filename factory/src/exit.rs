@@ -21,6 +21,16 @@ pub enum Exit {
     NeedsRoot = 5,
     /// Everything was made, and a test said no, or a plan came out other than expected.
     TestsFailed = 6,
+    /// Nothing is there of what was asked for, and whoever has to know has said so.
+    NotFound = 7,
+    /// Nobody could look, so nothing is known.
+    CouldNotLook = 8,
+    /// Something is not what its digest or its subject says.
+    NotGenuine = 9,
+    /// A registry does not take what it was sent.
+    Refused = 10,
+    /// An image was looked at, and a rule of the policy refuses it.
+    PolicyRefused = 11,
     /// A fault of the factory itself.
     Internal = 70,
     /// The user pressed Ctrl-C, or the process was asked to stop.
@@ -29,7 +39,7 @@ pub enum Exit {
 
 impl Exit {
     /// All codes with what they mean, in the order of `docs/cli.md`.
-    pub const ALL: [(Exit, &'static str); 9] = [
+    pub const ALL: [(Exit, &'static str); 14] = [
         (Exit::Ok, "done"),
         (Exit::BuildFailed, "the build was tried and failed"),
         (Exit::Usage, "wrong command line, manifest or other input; nothing was started"),
@@ -37,6 +47,14 @@ impl Exit {
         (Exit::FrontendImage, "the frontend image could not be built or loaded"),
         (Exit::NeedsRoot, "the action needs root"),
         (Exit::TestsFailed, "built, but a test said no; or a plan whose verdicts are not the expected ones"),
+        (Exit::NotFound, "there is nothing of what was asked for"),
+        (
+            Exit::CouldNotLook,
+            "nobody could look: not logged in, not allowed, too many requests, no answer; nothing is known",
+        ),
+        (Exit::NotGenuine, "something is not what its digest or its subject says"),
+        (Exit::Refused, "a registry does not take what it was sent"),
+        (Exit::PolicyRefused, "the image was looked at, and a rule of the policy refuses it"),
         (Exit::Internal, "a fault of the factory itself"),
         (Exit::Interrupted, "interrupted by Ctrl-C or a signal"),
     ];
@@ -81,6 +99,21 @@ pub enum Error {
     /// Tests that are in the way of an image, or verdicts of a plan that nobody expected (`Exit::TestsFailed`).
     #[error("{0}")]
     TestsFailed(String),
+    /// There is nothing of what was asked for (`Exit::NotFound`).
+    #[error("{0}")]
+    NotFound(String),
+    /// Nobody could look (`Exit::CouldNotLook`).
+    #[error("{0}")]
+    CouldNotLook(String),
+    /// Not what its digest or its subject says (`Exit::NotGenuine`).
+    #[error("{0}")]
+    NotGenuine(String),
+    /// A registry does not take something (`Exit::Refused`).
+    #[error("{0}")]
+    Refused(String),
+    /// A policy refuses an image (`Exit::PolicyRefused`).
+    #[error("{0}")]
+    PolicyRefused(String),
     /// An action that only root can do (`Exit::NeedsRoot`).
     #[error("{0} needs root (for example by sudo)")]
     NeedsRoot(String),
@@ -115,6 +148,11 @@ impl Error {
             Self::FrontendImage(_) => Exit::FrontendImage,
             Self::BuildFailed(_) | Self::LockDiffers(_) => Exit::BuildFailed,
             Self::TestsFailed(_) => Exit::TestsFailed,
+            Self::NotFound(_) => Exit::NotFound,
+            Self::CouldNotLook(_) => Exit::CouldNotLook,
+            Self::NotGenuine(_) => Exit::NotGenuine,
+            Self::Refused(_) => Exit::Refused,
+            Self::PolicyRefused(_) => Exit::PolicyRefused,
             Self::NeedsRoot(_) => Exit::NeedsRoot,
             Self::Interrupted => Exit::Interrupted,
             Self::Internal(_) => Exit::Internal,

@@ -1,4 +1,5 @@
-//! The frontend's image in an engine: built from the workspace's own programs, and only when they changed.
+//! Our own images in an engine, the frontend's and the scanner's: built from the workspace's own programs, and only when
+//! they changed.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,8 +17,49 @@ use crate::site_ca;
 /// The image that manifests of a checkout name as their `syntax`.
 pub const DEV_IMAGE: &str = "localhost/factory/frontend:dev";
 
-/// The label that holds the digest of what the image was made from.
-const LABEL: &str = "factory.frontend.programs";
+/// An image of ours: a target of `Dockerfile.frontend` and the programs in it.
+#[derive(Debug)]
+pub struct OwnImage {
+    /// Its name in the engine.
+    pub reference: &'static str,
+    /// What it is called when something is said of it.
+    what: &'static str,
+    /// The target of the Dockerfile.
+    target: &'static str,
+    /// The label that holds the digest of what the image was made from.
+    label: &'static str,
+    programs: &'static [Program],
+}
+
+/// A program: a package of the workspace, named like its binary.
+#[derive(Debug, Clone, Copy)]
+struct Program {
+    package: &'static str,
+    profile: &'static str,
+    /// It may be linked with musl. The helper has no C library at all, whatever its target is called.
+    musl: bool,
+}
+
+/// The frontend.
+pub const FRONTEND: OwnImage = OwnImage {
+    reference: DEV_IMAGE,
+    what: "frontend",
+    target: "frontend",
+    label: "factory.frontend.programs",
+    programs: &[
+        Program { package: "frontend", profile: "image", musl: true },
+        Program { package: "helper", profile: "image", musl: false },
+    ],
+};
+
+/// The SBOM generator: `--sbom=generator=localhost/factory/sbom:dev`.
+pub const SCANNER: OwnImage = OwnImage {
+    reference: "localhost/factory/sbom:dev",
+    what: "SBOM generator",
+    target: "sbom",
+    label: "factory.sbom.programs",
+    programs: &[Program { package: "sbom", profile: "scanner", musl: true }],
+};
 
 /// Time stamp of the image and its files: 2025-01-01. With it the same programs give the same image.
 const EPOCH: u64 = 1_735_689_600;
@@ -117,111 +159,165 @@ pub enum Outcome {
     Loaded,
 }
 
-/// Makes sure that the engine has [`DEV_IMAGE`] made of the workspace at `workspace`.
-///
-/// Programs come from cargo on this machine; where there is no cargo they are compiled in the engine, which needs a
-/// registry with a Rust image.
+/// Makes sure that the engine has the frontend's image ([`DEV_IMAGE`]) made of the workspace at `workspace`.
 ///
 /// # Errors
-/// The programs do not compile, or the image cannot be built.
+/// As [`OwnImage::ensure`].
 pub fn ensure(
     handle: &EngineHandle,
     workspace: &Path,
     platform: Platform,
     progress: &mut dyn Progress,
 ) -> Result<Outcome> {
-    if !handle.keeps_images() {
-        return Err(Error::FrontendImage(format!(
-            "this engine keeps no images, so it cannot be given {DEV_IMAGE}: push the frontend to a registry and \
-             name it with --frontend"
-        )));
-    }
-    if find_program("cargo").is_none() {
-        return from_source(handle, workspace, platform, progress);
-    }
-    let folder = compile(workspace, platform, progress)?;
-    let digest = programs_digest(&folder, &workspace.join("Dockerfile.frontend"), platform)?;
-    if label(handle)?.as_deref() == Some(digest.as_str()) {
-        return Ok(Outcome::Present);
-    }
-    progress.begin(&format!("build the frontend image {DEV_IMAGE}"));
-    let mut command = image_build(handle, workspace, platform);
-    command.args(["--build-arg", "BINARIES=host", "--build-arg", &format!("PROGRAMS_DIGEST={digest}")]);
-    command.arg("--build-context").arg(format!("binaries={}", folder.display())).arg(&folder);
-    run(command, "the build of the frontend image", progress)?;
-    progress.done("loaded");
-    Ok(Outcome::Loaded)
+    FRONTEND.ensure(handle, workspace, platform, progress)
 }
 
-/// The build without what says where the programs come from.
-fn image_build(handle: &EngineHandle, workspace: &Path, platform: Platform) -> Command {
-    let mut command = handle.buildx();
-    command.args([
-        "build",
-        "--progress=plain",
-        "--provenance=false",
-        "--platform",
-        platform.as_str(),
-        "--file",
-    ]);
-    command.arg(workspace.join("Dockerfile.frontend"));
-    // No `rewrite-timestamp`: it excludes unpacking, which a store of images wants. The files have their time already.
-    let output = format!("type=docker,name={DEV_IMAGE}");
-    command.args(["--output", &output, "--build-arg", &format!("SOURCE_DATE_EPOCH={EPOCH}")]);
-    command.args(["--build-arg", concat!("VERSION=", env!("CARGO_PKG_VERSION"))]);
-    command
-}
-
-fn from_source(
-    handle: &EngineHandle,
-    workspace: &Path,
-    platform: Platform,
-    progress: &mut dyn Progress,
-) -> Result<Outcome> {
-    progress.begin("build the frontend image from source (there is no cargo on this machine)");
-    let mut command = image_build(handle, workspace, platform);
-    if let Some(bundle) = site_ca::named_by_environment() {
-        command.arg("--secret").arg(format!("id={},src={}", site_ca::SECRET_ID, bundle.display()));
+impl OwnImage {
+    /// Makes sure that the engine has this image made of the workspace at `workspace`.
+    ///
+    /// Programs come from cargo on this machine; where there is no cargo they are compiled in the engine, which needs a
+    /// registry with a Rust image.
+    ///
+    /// # Errors
+    /// The programs do not compile, or the image cannot be built.
+    pub fn ensure(
+        &self,
+        handle: &EngineHandle,
+        workspace: &Path,
+        platform: Platform,
+        progress: &mut dyn Progress,
+    ) -> Result<Outcome> {
+        if !handle.keeps_images() {
+            return Err(Error::FrontendImage(format!(
+                "this engine keeps no images, so it cannot be given {}: push the {} to a registry and name it there",
+                self.reference, self.what
+            )));
+        }
+        if find_program("cargo").is_none() {
+            return self.compile_there(handle, workspace, platform, progress);
+        }
+        let folder = self.compile(workspace, platform, progress)?;
+        let digest = self.programs_digest(&folder, &workspace.join("Dockerfile.frontend"), platform)?;
+        if self.label(handle)?.as_deref() == Some(digest.as_str()) {
+            return Ok(Outcome::Present);
+        }
+        progress.begin(&format!("build the image {}", self.reference));
+        let mut command = self.build(handle, workspace, platform);
+        command.args(["--build-arg", "BINARIES=host", "--build-arg", &format!("PROGRAMS_DIGEST={digest}")]);
+        command.arg("--build-context").arg(format!("binaries={}", folder.display())).arg(&folder);
+        self.run(command, progress)?;
+        progress.done("loaded");
+        Ok(Outcome::Loaded)
     }
-    command.arg(workspace);
-    run(command, "the build of the frontend image", progress)?;
-    progress.done("loaded");
-    Ok(Outcome::Loaded)
+
+    /// The build without what says where the programs come from.
+    fn build(&self, handle: &EngineHandle, workspace: &Path, platform: Platform) -> Command {
+        let mut command = handle.buildx();
+        command.args(["build", "--progress=plain", "--provenance=false", "--platform", platform.as_str()]);
+        command.args(["--target", self.target, "--file"]).arg(workspace.join("Dockerfile.frontend"));
+        // No `rewrite-timestamp`: it excludes unpacking, which a store of images wants. The files have their time already.
+        let output = format!("type=docker,name={}", self.reference);
+        command.args(["--output", &output, "--build-arg", &format!("SOURCE_DATE_EPOCH={EPOCH}")]);
+        command.args(["--build-arg", concat!("VERSION=", env!("CARGO_PKG_VERSION"))]);
+        command
+    }
+
+    fn compile_there(
+        &self,
+        handle: &EngineHandle,
+        workspace: &Path,
+        platform: Platform,
+        progress: &mut dyn Progress,
+    ) -> Result<Outcome> {
+        progress
+            .begin(&format!("build the {} image from source (there is no cargo on this machine)", self.what));
+        let mut command = self.build(handle, workspace, platform);
+        if let Some(bundle) = site_ca::named_by_environment() {
+            command.arg("--secret").arg(format!("id={},src={}", site_ca::SECRET_ID, bundle.display()));
+        }
+        command.arg(workspace);
+        self.run(command, progress)?;
+        progress.done("loaded");
+        Ok(Outcome::Loaded)
+    }
+
+    fn run(&self, command: Command, progress: &mut dyn Progress) -> Result<()> {
+        run(command, &format!("the build of the {} image", self.what), progress)
+    }
+
+    /// Compiles the programs and returns the folder that has them and nothing else.
+    fn compile(&self, workspace: &Path, platform: Platform, progress: &mut dyn Progress) -> Result<PathBuf> {
+        let musl = Libc::of_frontend(workspace, platform);
+        progress.begin(&format!(
+            "compile the {} for {} with {} (the first time takes a minute)",
+            self.what,
+            platform.as_str(),
+            musl.name()
+        ));
+        let target = target_folder(workspace)?;
+        let mut compiled = Vec::new();
+        for program in self.programs {
+            let libc = if program.musl { musl } else { Libc::Gnu };
+            let command = cargo_build(workspace, platform, libc, *program);
+            run(command, &format!("cargo build of the {}", program.package), progress)?;
+            compiled.push(target.join(platform.triple(libc)).join(program.profile).join(program.package));
+        }
+        progress.done("compiled");
+        self.stage(&compiled, &target.join(format!("{}-image", self.target)).join(platform.as_str()))
+    }
+
+    /// Copies the programs, dated, to a folder that holds nothing else.
+    fn stage(&self, compiled: &[PathBuf], folder: &Path) -> Result<PathBuf> {
+        let problem =
+            |e: std::io::Error| Error::FrontendImage(format!("cannot fill {}: {e}", folder.display()));
+        fs::create_dir_all(folder).map_err(problem)?;
+        for (from, Program { package, .. }) in compiled.iter().zip(self.programs) {
+            let temporary = folder.join(format!(".{package}.{}", std::process::id()));
+            fs::copy(from, &temporary).map_err(problem)?;
+            let file = fs::File::options().append(true).open(&temporary).map_err(problem)?;
+            file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(EPOCH)).map_err(problem)?;
+            fs::rename(&temporary, folder.join(package)).map_err(problem)?;
+        }
+        Ok(folder.to_path_buf())
+    }
+
+    /// A digest over everything that decides about the image.
+    fn programs_digest(&self, folder: &Path, dockerfile: &Path, platform: Platform) -> Result<String> {
+        let mut hash = Sha256::new();
+        hash.update(platform.as_str());
+        let programs = self.programs.iter().map(|program| folder.join(program.package));
+        for file in programs.chain([dockerfile.to_path_buf()]) {
+            let bytes = fs::read(&file)
+                .map_err(|e| Error::FrontendImage(format!("cannot read {}: {e}", file.display())))?;
+            hash.update((bytes.len() as u64).to_le_bytes());
+            hash.update(&bytes);
+        }
+        Ok(format!("sha256:{}", hex(&hash.finalize())))
+    }
+
+    /// The label of the image that the engine has, if it has one.
+    fn label(&self, handle: &EngineHandle) -> Result<Option<String>> {
+        let mut command = handle.docker();
+        let format = format!("{{{{index .Config.Labels {:?}}}}}", self.label);
+        command.args(["image", "inspect", "--format", &format, self.reference]).stdin(Stdio::null());
+        let out = capture(command, Duration::from_secs(30))?;
+        Ok(out.ok.then(|| out.stdout.trim().to_owned()))
+    }
 }
 
 fn run(command: Command, what: &str, progress: &mut dyn Progress) -> Result<()> {
     run_logged(command, what, progress).map_err(|e| Error::FrontendImage(e.full_message()))
 }
 
-/// Compiles both programs and returns the folder that has them and nothing else.
-fn compile(workspace: &Path, platform: Platform, progress: &mut dyn Progress) -> Result<PathBuf> {
-    let libc = Libc::of_frontend(workspace, platform);
-    progress.begin(&format!(
-        "compile the frontend for {} with {} (the first time takes a minute)",
-        platform.as_str(),
-        libc.name()
-    ));
-    let target = target_folder(workspace)?;
-    let mut programs = Vec::new();
-    // The helper has no C library at all, whatever its target is called.
-    for (package, libc) in PROGRAMS.into_iter().zip([libc, Libc::Gnu]) {
-        let command = cargo_build(workspace, platform, libc, package);
-        run(command, &format!("cargo build of the {package}"), progress)?;
-        programs.push(target.join(platform.triple(libc)).join("image").join(package));
-    }
-    progress.done("compiled");
-    stage(&programs, &target.join("frontend-image").join(platform.as_str()))
-}
-
 /// One package at a time: the helper has no standard library, and cargo would unite the features of both.
 ///
 /// The flags are given for the target alone: procedural macros are dynamic libraries and must not see them. A global
 /// `RUSTFLAGS` would take precedence, so it is taken away.
-fn cargo_build(workspace: &Path, platform: Platform, libc: Libc, package: &str) -> Command {
+fn cargo_build(workspace: &Path, platform: Platform, libc: Libc, program: Program) -> Command {
     let triple = platform.triple(libc);
     let mut command = Command::new("cargo");
-    command.args(["build", "--profile", "image", "--target", &triple]);
-    command.args(["--package", package]).current_dir(workspace);
+    command.args(["build", "--profile", program.profile, "--target", &triple]);
+    command.args(["--package", program.package]).current_dir(workspace);
     for variable in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_TARGET"] {
         command.env_remove(variable);
     }
@@ -249,46 +345,6 @@ fn target_folder(workspace: &Path) -> Result<PathBuf> {
     })
 }
 
-/// The two programs of the image: their packages, and their names in it.
-const PROGRAMS: [&str; 2] = ["frontend", "helper"];
-
-/// Copies the programs, dated, to a folder that holds nothing else.
-fn stage(programs: &[PathBuf], folder: &Path) -> Result<PathBuf> {
-    let problem = |e: std::io::Error| Error::FrontendImage(format!("cannot fill {}: {e}", folder.display()));
-    fs::create_dir_all(folder).map_err(problem)?;
-    for (program, name) in programs.iter().zip(PROGRAMS) {
-        let temporary = folder.join(format!(".{name}.{}", std::process::id()));
-        fs::copy(program, &temporary).map_err(problem)?;
-        let file = fs::File::options().append(true).open(&temporary).map_err(problem)?;
-        file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(EPOCH)).map_err(problem)?;
-        fs::rename(&temporary, folder.join(name)).map_err(problem)?;
-    }
-    Ok(folder.to_path_buf())
-}
-
-/// A digest over everything that decides about the image.
-fn programs_digest(folder: &Path, dockerfile: &Path, platform: Platform) -> Result<String> {
-    let mut hash = Sha256::new();
-    hash.update(platform.as_str());
-    let files = PROGRAMS.iter().map(|name| folder.join(name)).chain([dockerfile.to_path_buf()]);
-    for file in files {
-        let bytes = fs::read(&file)
-            .map_err(|e| Error::FrontendImage(format!("cannot read {}: {e}", file.display())))?;
-        hash.update((bytes.len() as u64).to_le_bytes());
-        hash.update(&bytes);
-    }
-    Ok(format!("sha256:{}", hex(&hash.finalize())))
-}
-
-/// The label of the image that the engine has, if it has one.
-fn label(handle: &EngineHandle) -> Result<Option<String>> {
-    let mut command = handle.docker();
-    let format = format!("{{{{index .Config.Labels {LABEL:?}}}}}");
-    command.args(["image", "inspect", "--format", &format, DEV_IMAGE]).stdin(Stdio::null());
-    let out = capture(command, Duration::from_secs(30))?;
-    Ok(out.ok.then(|| out.stdout.trim().to_owned()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -296,7 +352,7 @@ mod tests {
     #[test]
     fn flags_reach_the_target_and_nothing_else() {
         let value = |libc, name: &str| {
-            let command = cargo_build(Path::new("/w"), Platform::Amd64, libc, "helper");
+            let command = cargo_build(Path::new("/w"), Platform::Amd64, libc, FRONTEND.programs[1]);
             let values =
                 command.get_envs().map(|(name, value)| (name.to_owned(), value.map(ToOwned::to_owned)));
             values.into_iter().find(|(known, _)| known == name).map(|(_, value)| value)
@@ -319,7 +375,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let dockerfile = dir.path().join("Dockerfile.frontend");
         let write = |name: &str, text: &str| fs::write(dir.path().join(name), text).unwrap();
-        let digest = |platform| programs_digest(dir.path(), &dockerfile, platform).unwrap();
+        let digest = |platform| FRONTEND.programs_digest(dir.path(), &dockerfile, platform).unwrap();
         for name in ["frontend", "helper", "Dockerfile.frontend"] {
             write(name, "a");
         }

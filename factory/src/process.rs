@@ -1,7 +1,7 @@
 //! Running other programs: their output kept for the error message, a time limit, progress lines.
 
 use std::collections::VecDeque;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -71,9 +71,29 @@ pub(crate) struct Output {
 /// # Errors
 /// The program cannot be started.
 pub(crate) fn capture(mut command: Command, limit: Duration) -> Result<Output> {
+    command.stdin(Stdio::null());
+    captured(command, limit, |_| ())
+}
+
+/// The same, with `input` on its standard input.
+///
+/// # Errors
+/// The program cannot be started.
+pub(crate) fn capture_fed(mut command: Command, input: &[u8], limit: Duration) -> Result<Output> {
+    command.stdin(Stdio::piped());
+    captured(command, limit, |child| {
+        if let Some(mut stdin) = child.stdin.take() {
+            // A program that does not read it has its reasons; its exit status tells the outcome.
+            let _ = stdin.write_all(input);
+        }
+    })
+}
+
+fn captured(mut command: Command, limit: Duration, started: impl FnOnce(&mut Child)) -> Result<Output> {
     let what = command.get_program().to_string_lossy().into_owned();
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = spawn(&mut command, &what)?;
+    started(&mut child);
     let stdout = drain(child.stdout.take());
     let stderr = drain(child.stderr.take());
     let ok = wait_until(&mut child, Instant::now() + limit)?;

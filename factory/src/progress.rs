@@ -132,6 +132,12 @@ pub fn for_terminal() -> Box<dyn Progress> {
     }
 }
 
+/// The spinner where standard error is a terminal, nothing otherwise: for questions that scripts ask.
+#[must_use]
+pub fn for_people() -> Box<dyn Progress> {
+    if std::io::stderr().is_terminal() { Box::new(Spinner::new()) } else { Box::new(Silent) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

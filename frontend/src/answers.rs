@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use llb_gen::diagnostic::Diagnostic;
 use llb_gen::draft::{Draft, ImageLookup};
-use llb_gen::llb::source::Image;
+use llb_gen::llb::source::ResolveMode;
 use llb_gen::llb::{Meta, OpDigest};
 use llb_gen::model::Platform;
 use llb_gen::plan::ImageAnswer;
@@ -16,7 +16,7 @@ use crate::excerpt::{Excerpt, location};
 use crate::failure::Failure;
 use crate::folder::Folder;
 use crate::gateway::Gateway;
-use crate::images::{Found, Images, Wanted, platform_of};
+use crate::images::{Found, Images, Wanted};
 use crate::named::{Named, NamedContexts};
 use crate::options::Options;
 
@@ -60,8 +60,16 @@ pub fn base_digest<G: Gateway>(
     match replaced(&lookup, contexts) {
         None => {
             let found = found(draft, images, &lookup).ok()?;
+            let of_config = || found.config.as_ref().map(|config| OpDigest::of(config).to_string());
             let digest = found.reference.digest().map(ToString::to_string);
-            Some(digest.unwrap_or_else(|| OpDigest::of(&found.config).to_string()))
+            match &found.instead {
+                None => digest.or_else(of_config),
+                // By its definition, as what stands in for an image otherwise.
+                Some(_) => {
+                    let state = found.state(&lookup.platform, ResolveMode::Default, Meta::default());
+                    of_config().or_else(|| Some(state.vertex()?.digest().to_string()))
+                }
+            }
         }
         Some(Named { config: Some(config), .. }) => Some(OpDigest::of(config).to_string()),
         Some(Named { folder: Folder::Made(state), .. }) => Some(state.vertex()?.digest().to_string()),
@@ -87,7 +95,8 @@ fn image<G: Gateway>(
 ) -> Result<ImageAnswer, Failure> {
     let found = found(draft, images, lookup).map_err(|failure| unresolved(draft, lookup, failure))?;
     let is_base = draft.base_lookup().as_ref() == Some(lookup);
-    if is_base && let Some(actual) = other_platform(&found.config, &lookup.platform) {
+    let actual = found.config.as_ref().and_then(|config| other_platform(config, &lookup.platform));
+    if is_base && let Some(actual) = actual {
         return Err(Failure::Diagnostics(vec![wrong_platform(draft, lookup, &actual)]));
     }
     let role = if is_base { "base" } else { "image" };
@@ -95,11 +104,10 @@ fn image<G: Gateway>(
         Naming::Plain => role.to_owned(),
         Naming::WithPlatform => format!("{} {role}", lookup.platform),
     };
-    let about =
-        Meta::named(format!("[{label}] {}", found.reference)).location(location(draft.place_of(lookup)));
-    let image = Image::new(&found.reference.to_string()).platform(platform_of(&lookup.platform));
-    let state = image.resolve_mode(options.resolve_mode).meta(about).state();
-    Ok(ImageAnswer { state, config: Some(found.config.clone()) })
+    let name = found.instead.as_ref().map_or_else(|| found.reference.to_string(), |op| op.identifier.clone());
+    let about = Meta::named(format!("[{label}] {name}")).location(location(draft.place_of(lookup)));
+    let state = found.state(&lookup.platform, options.resolve_mode, about);
+    Ok(ImageAnswer { state, config: found.config.clone() })
 }
 
 /// The image as the lock has it, or else as it was looked up.
@@ -109,7 +117,10 @@ fn found<'i, G: Gateway>(
     lookup: &ImageLookup,
 ) -> Result<Cow<'i, Found>, Failure> {
     match draft.locked(lookup) {
-        Some(locked) => Ok(Cow::Owned(Found { config: locked.config(), reference: locked.reference })),
+        Some(locked) => {
+            let config = Some(locked.config());
+            Ok(Cow::Owned(Found { config, reference: locked.reference, instead: None }))
+        }
         None => images.found(&wanted_image(lookup)).map(Cow::Borrowed),
     }
 }
@@ -118,7 +129,8 @@ fn found<'i, G: Gateway>(
 fn unresolved(draft: &Draft<'_>, lookup: &ImageLookup, failure: Failure) -> Failure {
     let Failure::BuildKit(status) = failure else { return failure };
     let place = draft.place_of(lookup);
-    let prefix = format!("{place}: image `{}` cannot be resolved", lookup.reference.familiar());
+    let (name, platform) = (lookup.reference.familiar(), &lookup.platform);
+    let prefix = format!("{place}: image `{name}` cannot be resolved for `{platform}`");
     status.context(&prefix).with_json_detail("errdefs.Source", &Excerpt::of(place)).into()
 }
 

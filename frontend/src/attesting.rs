@@ -13,7 +13,7 @@ use llb_gen::text::SourceFile;
 use serde::Serialize;
 
 use crate::folder;
-use crate::gateway::{Attestation, Gateway};
+use crate::gateway::{Attestation, AttestationKind, Gateway};
 use crate::judging::shown;
 use crate::options::{Attest, Options};
 use crate::status::Status;
@@ -58,6 +58,7 @@ pub async fn attest<G: Gateway>(
         Attest::Images | Attest::Nothing => ordered([(INLINE_ONLY.to_owned(), b"true".to_vec())]),
     };
     let attestation = |path: &str, predicate_type: &str| Attestation {
+        kind: AttestationKind::Predicate,
         reference: reference.clone(),
         path: format!("/{path}"),
         predicate_type: predicate_type.to_owned(),

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures_util::future::{join, join_all};
+use futures_util::future::{join, join_all, join3};
 use llb_gen::check::{CatalogueEntry, FileState};
 use llb_gen::diagnostic::Diagnostic;
 use llb_gen::llb::OpDigest;
@@ -11,13 +11,44 @@ use llb_gen::text::SourceFile;
 
 use crate::failure::Failure;
 use crate::files::{self, Content};
-use crate::folder::{self, Folder};
+use crate::folder::{self, Folder, Source};
 use crate::gateway::{Gateway, Ref};
-use crate::options::Options;
+use crate::local;
+use crate::options::{MainContext, NamedContext, Options};
 use crate::status::Status;
 
 /// The name of the context that stands for the catalogue where it is not the main context.
 pub const CONTEXT_NAME: &str = "fragments";
+
+/// What a manifest can select, and the requirements that its lock is held against. Which of it, only these say; but these are small files, and asked for together they are
+/// there by the time that it is known.
+const SELECTABLE: [&str; 3] =
+    ["manifests/templates/*/*.json", "fragments/*/*/fragment.json", "fragments/*/*/*.txt"];
+
+/// Whether a requirements file is among what can be selected.
+fn is_ahead(path: &str) -> bool {
+    path.split('/').count() == 4 && path.ends_with(".txt")
+}
+
+/// The catalogue's files before the manifest is known, where the client surely has them and where.
+pub fn ahead(options: &Options) -> Option<(Folder, Source)> {
+    let named = options.contexts.named.iter().find(|(name, _)| is_catalogue(name));
+    let folder = match (named, &options.contexts.main) {
+        (Some((name, NamedContext::Local(folder))), _) if name == CONTEXT_NAME => folder,
+        (Some(_), _) => return None,
+        (None, MainContext::Local) => local::CONTEXT,
+        (None, _) => return None,
+    };
+    let folder = Folder::Client(folder.to_owned());
+    let paths = SELECTABLE.map(str::to_owned);
+    let source = folder::control_files(options, &folder, &paths, "catalogue", "[internal] load fragments");
+    Some((folder, source))
+}
+
+/// Whether this is the catalogue's name, be it for one platform.
+fn is_catalogue(name: &str) -> bool {
+    name.split("::").next() == Some(CONTEXT_NAME)
+}
 
 /// What was read of the catalogue.
 #[derive(Debug)]
@@ -32,8 +63,8 @@ pub struct Catalogue {
     pub reference: Option<Ref>,
 }
 
-/// Reads the files that a manifest selects, and the requirements files `locked`, where they are there. Only when one is missing, its neighbours are looked at, to name near
-/// misses.
+/// Reads the files that a manifest selects, `ahead` holding those of a folder already, and the requirements files `locked`, where
+/// they are there. Only when a selected one is missing, its neighbours are looked at, to name near misses.
 ///
 /// # Errors
 /// BuildKit's own, and files that cannot be read, where the manifest selects them.
@@ -42,8 +73,21 @@ pub async fn read(
     options: &Options,
     folder: Folder,
     entries: &[CatalogueEntry],
+    ahead: Option<&(Folder, Option<Ref>)>,
     locked: &[String],
 ) -> Result<Catalogue, Failure> {
+    if let Some((_, reference)) = ahead.filter(|(there, _)| *there == folder) {
+        let (there, further): (Vec<String>, Vec<String>) =
+            locked.iter().cloned().partition(|path| is_ahead(path));
+        let (catalogue, locked_files, further) = join3(
+            found_in(gateway, options, folder.clone(), reference.clone(), entries),
+            digests(gateway, reference.as_ref(), &there),
+            locked_files(gateway, options, &folder, &further),
+        )
+        .await;
+        let locked_files = locked_files?.into_iter().chain(further?);
+        return Ok(Catalogue { locked_files: ordered(locked_files), ..catalogue? });
+    }
     let paths: Vec<String> =
         entries.iter().map(|entry| entry.path.clone()).chain(locked.iter().cloned()).collect();
     let source = folder::control_files(options, &folder, &paths, "catalogue", "[internal] load fragments");
@@ -107,6 +151,25 @@ pub async fn digests(
         Content::Missing | Content::Unreadable(_) => None,
     };
     Ok(ordered(paths.iter().zip(contents).filter_map(digest)))
+}
+
+/// The digests of the requirements files that a lock names, in a transfer of their own.
+///
+/// # Errors
+/// BuildKit's own.
+pub async fn locked_files(
+    gateway: &impl Gateway,
+    options: &Options,
+    folder: &Folder,
+    paths: &[String],
+) -> Result<BTreeMap<String, String>, Status> {
+    if paths.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let title = "[internal] load locked requirements";
+    let source = folder::control_files(options, folder, paths, "requirements", title);
+    let reference = source.solve(gateway).await?;
+    digests(gateway, reference.as_ref(), paths).await
 }
 
 /// For every missing file the names that there are in its place.

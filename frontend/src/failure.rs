@@ -6,7 +6,7 @@ use llb_gen::diagnostic::{Diagnostic, Diagnostics};
 use llb_gen::text::Place;
 
 use crate::excerpt::Excerpt;
-use crate::options::OptionErrors;
+use crate::options::{OptionError, OptionErrors};
 use crate::status::Status;
 
 /// Diagnostics or tests listed in one message; the rest is only counted.
@@ -66,10 +66,21 @@ impl Failure {
         match self {
             Self::BuildKit(status) => status,
             Self::Diagnostics(ref diagnostics) => {
-                excerpts(Status::new(self.to_string()), diagnostics.iter().map(Diagnostic::place))
+                let places = |one: &'_ Diagnostic| -> Vec<Place> {
+                    let others = one.labels().iter().map(|label| label.place.clone());
+                    std::iter::once(one.place().clone()).chain(others).collect()
+                };
+                let all: Vec<Place> = diagnostics.iter().flat_map(places).collect();
+                excerpts(Status::new(self.to_string()), all.iter())
             }
             Self::Tests(ref faults) | Self::Untested(ref faults) => {
                 excerpts(Status::new(self.to_string()), faults.iter().map(|fault| &fault.place))
+            }
+            Self::Options(ref errors) => {
+                let caps = errors.iter().filter_map(OptionError::cap);
+                caps.fold(Status::new(self.to_string()), |status, cap| {
+                    status.with_json_detail("errdefs.FrontendCap", &serde_json::json!({ "name": cap }))
+                })
             }
             Self::Subrequest(ref name) => Status::new(self.to_string())
                 .with_json_detail("errdefs.Subrequest", &serde_json::json!({ "name": name })),

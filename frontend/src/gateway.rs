@@ -4,6 +4,7 @@
 //! writes down what it was asked.
 
 mod container;
+pub mod fitting;
 pub mod grpc;
 pub mod stdio;
 
@@ -25,6 +26,14 @@ pub struct Daemon {
     pub gateway_caps: BTreeSet<String>,
     /// Platforms of the first worker, its own first.
     pub platforms: Vec<pb::Platform>,
+}
+
+impl Daemon {
+    /// Whether the gateway has a capability. A daemon that lists none is asked to have it.
+    #[must_use]
+    pub fn has(&self, cap: &str) -> bool {
+        self.gateway_caps.is_empty() || self.gateway_caps.contains(cap)
+    }
 }
 
 /// A handle of a filesystem that BuildKit made or can make; valid for the life of this process. The empty
@@ -87,6 +96,8 @@ pub struct ResolvedSource {
     pub source: pb::SourceOp,
     /// Present for images.
     pub image: Option<ResolvedImage>,
+    /// Of repositories the time of the commit, of downloads that of the file, in seconds since 1970, where it is known.
+    pub time: Option<u64>,
 }
 
 /// An image that was found.
@@ -150,12 +161,23 @@ pub enum ResultRefs {
     PerPlatform(BTreeMap<String, Option<Ref>>),
 }
 
-/// A file that BuildKit makes an in-toto statement about the image of: the predicate.
+/// What BuildKit finds at the path of an [`Attestation`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AttestationKind {
+    /// A file with the predicate alone, of which BuildKit makes a statement about the image.
+    Predicate,
+    /// A folder of whole in-toto statements, one a file.
+    Bundle,
+}
+
+/// Something that is said about an image, as BuildKit takes it from a frontend.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attestation {
+    /// What is to be found at the path.
+    pub kind: AttestationKind,
     /// The filesystem that holds it.
     pub reference: Ref,
-    /// Its path there.
+    /// The path there.
     pub path: String,
     /// The predicate's type.
     pub predicate_type: String,

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bollard_buildkit_proto::pb;
 use futures_util::future::join_all;
-use llb_gen::llb::source::Image;
+use llb_gen::llb::source::{self, Image, ResolveMode};
+use llb_gen::llb::{Meta, State};
 use llb_gen::model::{ImageRef, Platform};
 use llb_gen::request::Naming;
 
@@ -22,12 +23,27 @@ pub struct Wanted {
 }
 
 /// An image that was found.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Found {
     /// The reference to use, pinned by digest; without digest where the daemon has the image in its own store only.
     pub reference: ImageRef,
-    /// The image's config.
-    pub config: Vec<u8>,
+    /// The image's config; nothing where a source policy has put something in its place that has none.
+    pub config: Option<Vec<u8>>,
+    /// What a source policy has put in its place, where that is no image of a registry.
+    pub instead: Option<pb::SourceOp>,
+}
+
+impl Found {
+    /// Its filesystem.
+    pub fn state(&self, platform: &Platform, mode: ResolveMode, about: Meta) -> State {
+        match &self.instead {
+            Some(op) => source::rewritten(op, Some(platform_of(platform)), about),
+            None => {
+                let image = Image::new(&self.reference.to_string()).platform(platform_of(platform));
+                image.resolve_mode(mode).meta(about).state()
+            }
+        }
+    }
 }
 
 /// Images by what was wanted, each looked up once.
@@ -107,18 +123,31 @@ impl<'b, G: Gateway> Images<'b, G> {
             log_name: format!("[{prefix}internal] load metadata for {reference}"),
             resolve_mode: self.options.resolve_mode.as_str().to_owned(),
         };
-        pinned(reference, self.gateway.resolve_source_meta(lookup).await?)
+        let answer = self.gateway.resolve_source_meta(lookup.clone()).await?;
+        if answer.image.is_none() && answer.source.identifier.starts_with("oci-layout://") {
+            let again = SourceLookup { source: answer.source, ..lookup };
+            return pinned(reference, self.gateway.resolve_source_meta(again).await?);
+        }
+        pinned(reference, answer)
     }
 }
+
+/// What a source policy may put in the place of an image beside another: what has files without anything else to be asked for.
+const SCHEMES: [&str; 4] = ["oci-layout", "git", "http", "https"];
 
 /// What to use: the source that BuildKit answered with, which a source policy may have rewritten.
 fn pinned(asked: &ImageRef, answer: ResolvedSource) -> Result<Found, Failure> {
     let replaced =
         |what: &str| Failure::refused(format!("a source policy replaced the image `{asked}` by {what}"));
     let identifier = &answer.source.identifier;
-    let Some(text) = identifier.strip_prefix("docker-image://") else {
-        return Err(replaced(&format!("`{identifier}`, which is no image")));
-    };
+    let (scheme, text) = identifier.split_once("://").unwrap_or_default();
+    if SCHEMES.contains(&scheme) {
+        let config = answer.image.map(|image| image.config);
+        return Ok(Found { reference: asked.clone(), config, instead: Some(answer.source) });
+    }
+    if scheme != "docker-image" {
+        return Err(replaced(&format!("`{identifier}`, which no image can be made of")));
+    }
     let reference: ImageRef = text.parse().map_err(|fault| replaced(&format!("`{text}`: {fault}")))?;
     let image = answer
         .image
@@ -134,7 +163,7 @@ fn pinned(asked: &ImageRef, answer: ResolvedSource) -> Result<Found, Failure> {
             reference.with_digest(digest)
         }
     };
-    Ok(Found { reference, config: image.config })
+    Ok(Found { reference, config: Some(image.config), instead: None })
 }
 
 /// A platform of an op.
@@ -158,7 +187,7 @@ mod tests {
     fn answer(identifier: &str, digest: &str) -> ResolvedSource {
         let source = pb::SourceOp { identifier: identifier.into(), ..Default::default() };
         let image = ResolvedImage { digest: digest.into(), config: b"{}".to_vec() };
-        ResolvedSource { source, image: Some(image) }
+        ResolvedSource { source, image: Some(image), time: None }
     }
 
     fn reference(text: &str) -> ImageRef {
@@ -186,7 +215,12 @@ mod tests {
             pinned(&reference("nope:1"), answer("docker-image://docker.io/library/debian:12", DIGEST))
                 .unwrap();
         assert_eq!(found.reference.familiar(), format!("debian:12@{DIGEST}"));
-        let error = pinned(&reference("nope:1"), answer("https://x/y.tar", DIGEST)).unwrap_err().to_string();
-        assert!(error.contains("`https://x/y.tar`, which is no image"), "{error}");
+        let download =
+            pinned(&reference("nope:1"), ResolvedSource { image: None, ..answer("https://x/y.tar", "") });
+        let download = download.unwrap();
+        assert_eq!(download.instead.unwrap().identifier, "https://x/y.tar");
+        assert_eq!((download.config, download.reference), (None, reference("nope:1")));
+        let error = pinned(&reference("nope:1"), answer("local://x", DIGEST)).unwrap_err().to_string();
+        assert!(error.contains("`local://x`, which no image can be made of"), "{error}");
     }
 }

@@ -10,19 +10,19 @@ use llb_gen::matrix::Plan;
 use llb_gen::model::{Platform, Product};
 use llb_gen::parse::RawManifest;
 use llb_gen::target::REPORT;
-use llb_gen::text::{Place, SourceFile, Span};
 
 use crate::catalogue::{self, Catalogue};
 use crate::failure::Failure;
 use crate::folder::Folder;
 use crate::gateway::Gateway;
 use crate::hints::Hints;
+use crate::idle;
 use crate::images::{Images, Wanted};
 use crate::named::Resolver;
 use crate::opening::Opening;
 use crate::options::{NamedContext, Options};
-use crate::platforms;
 use crate::request::{self, Locks};
+use crate::{platforms, scanning};
 
 /// Everything that is known before images are.
 #[derive(Debug)]
@@ -115,13 +115,17 @@ impl Parsed {
         early.retain(|one| {
             lock.as_ref().is_none_or(|lock| lock.image(&one.reference, &one.platform).is_none())
         });
+        early.extend(scanning::wanted(options, &own));
         let entries = raw.catalogue();
         let locked = requirements(lock.as_deref(), &entries);
-        let (catalogue, ()) =
-            join(catalogue::read(gateway, options, folder, &entries, &locked), images.look_up(early)).await;
+        let (catalogue, ()) = join(
+            catalogue::read(gateway, options, folder, &entries, opening.ahead.as_ref(), &locked),
+            images.look_up(early),
+        )
+        .await;
         let catalogue = catalogue?;
         let (product, mut warnings) = Product::check(raw, &catalogue.files)?;
-        warnings.extend(without_effect(&opening.manifest, options));
+        warnings.extend(idle::warnings(&opening.manifest, options, &opening.context, [&product]));
         let supported: Vec<Platform> =
             product.manifest.platforms.iter().map(|one| one.value().clone()).collect();
         let platforms = platforms::chosen(&options.platforms, &supported, &own);
@@ -189,14 +193,4 @@ fn early_lookups(options: &Options, hints: &Hints, platforms: &[Platform]) -> Ve
     };
     let wanted = |platform: &Platform| Wanted { reference: base.clone(), platform: platform.clone() };
     platforms.iter().filter(is_image).map(wanted).collect()
-}
-
-/// A warning for every option that nobody knows.
-pub(crate) fn without_effect(manifest: &SourceFile, options: &Options) -> Vec<Diagnostic> {
-    let place = Place::new(manifest, Span::new(0, 1));
-    let warning = |name: &String| {
-        Diagnostic::warning("unknown-option", &place, format!("option `{name}` is unknown to this frontend"))
-            .help("it has no effect on this build")
-    };
-    options.unknown.iter().map(warning).collect()
 }

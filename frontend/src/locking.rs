@@ -60,7 +60,7 @@ pub async fn lock<G: Gateway>(
     if options.platforms.is_empty() && !loaded.product.manifest.platforms.is_empty() {
         loaded.platforms = loaded.product.manifest.platforms.iter().map(|one| one.value().clone()).collect();
     }
-    let contexts = run::contexts(gateway, options, &mut loaded).await?;
+    let contexts = run::contexts(gateway, options, &mut loaded, own_image).await?;
     let id = loaded.product.manifest.id.to_string();
     let known = before.clone().filter(|lock| !options.lock_update && lock.manifest == id);
     let lock = known.unwrap_or_else(|| Lock::empty(&id));
@@ -145,7 +145,9 @@ impl<G: Gateway> Making<'_, G> {
                 .digest()
                 .ok_or_else(|| fault("only the engine's own store has it, without a digest"))?;
             let (reference, platform) = (lookup.reference.clone(), lookup.platform.clone());
-            let added = self.lock.add_image(reference, platform, digest, &found.config);
+            let config =
+                found.config.as_ref().ok_or_else(|| fault("what stands in for it has no image config"))?;
+            let added = self.lock.add_image(reference, platform, digest, config);
             added.map_err(|why| fault(&format!("its config cannot be read: {why}")))?;
         }
         Ok(())

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::join_all;
-use llb_gen::llb::source::{Image, Local, OciLayout};
+use llb_gen::draft::Draft;
+use llb_gen::llb::source::{Local, OciLayout};
 use llb_gen::llb::{Copy, FileOp, Meta, State};
-use llb_gen::model::step::{Origin, Step};
-use llb_gen::model::{Digest, ImageRef, Platform, Product, Value};
+use llb_gen::model::{Digest, ImageRef, Platform};
 use llb_gen::ordered::ordered;
 use llb_gen::request::Tree;
 use serde::Deserialize;
@@ -19,7 +19,7 @@ use crate::gateway::{Gateway, SourceLookup};
 use crate::ignore;
 use crate::images::{Images, Wanted, platform_of};
 use crate::local;
-use crate::opening::{Opening, spliced};
+use crate::opening::{self, Opening, spliced};
 use crate::options::{NamedContext, Options};
 
 /// A named context, ready to be used.
@@ -36,6 +36,29 @@ pub struct Named {
 /// The contexts that were resolved, by name and platform.
 pub type NamedContexts = BTreeMap<(String, Platform), Named>;
 
+/// What a build on one platform may take from named contexts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Demand {
+    platform: Platform,
+    /// The names of contexts that steps name.
+    steps: BTreeSet<String>,
+    /// Those of images, for which contexts may stand in.
+    images: BTreeSet<String>,
+}
+
+impl Demand {
+    /// What a draft asks for.
+    pub fn of(draft: &Draft<'_>, platform: &Platform) -> Self {
+        let images = ordered(draft.lookups().map(|lookup| lookup.reference.familiar()));
+        Self { platform: platform.clone(), steps: draft.named_contexts().clone(), images }
+    }
+
+    /// The names, each once.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.steps.union(&self.images).map(String::as_str)
+    }
+}
+
 /// What contexts are resolved with.
 #[derive(Debug, Clone, Copy)]
 pub struct Resolver<'b, G> {
@@ -48,26 +71,23 @@ pub struct Resolver<'b, G> {
 }
 
 impl<G: Gateway> Resolver<'_, G> {
-    /// The contexts that a product may use: those that steps name, and those that are no images but may stand in
-    /// for one. Images that replace images are not among them: [`Images`] follows those by itself.
+    /// The contexts that builds ask for and that are no images in the place of images: those [`Images`] follows by itself. What
+    /// nobody asks for is not looked at, for whatever is becomes a material of the build.
     ///
     /// # Errors
     /// BuildKit's own, and inputs that were not handed in.
     pub async fn contexts(
         &self,
         images: &mut Images<'_, G>,
-        product: &Product,
-        platforms: &[Platform],
+        demands: &[Demand],
     ) -> Result<NamedContexts, Failure> {
-        let in_steps = named_in_steps(product);
-        let mut needed: Vec<(String, &Platform, &NamedContext)> = Vec::new();
-        for platform in platforms {
-            for name in self.names() {
-                let Some(context) = self.options.contexts.lookup(&name, &platform.to_string()) else {
-                    continue;
-                };
-                if in_steps.contains(&name) || !matches!(context, NamedContext::Image(_)) {
-                    needed.push((name, platform, context));
+        let mut needed: Vec<(&str, &Platform, &NamedContext)> = Vec::new();
+        for demand in demands {
+            for name in demand.names() {
+                let context = self.options.contexts.lookup(name, &demand.platform.to_string());
+                let Some(context) = context else { continue };
+                if demand.steps.contains(name) || !matches!(context, NamedContext::Image(_)) {
+                    needed.push((name, &demand.platform, context));
                 }
             }
         }
@@ -75,8 +95,8 @@ impl<G: Gateway> Resolver<'_, G> {
         images.look_up(wanted).await;
         let images = &*images;
         let contexts = needed.into_iter().map(|(name, platform, context)| async move {
-            let named = self.context(images, &name, context, platform).await?;
-            Ok(((name, platform.clone()), named))
+            let named = self.context(images, name, context, platform).await?;
+            Ok(((name.to_owned(), platform.clone()), named))
         });
         join_all(contexts).await.into_iter().collect()
     }
@@ -98,12 +118,6 @@ impl<G: Gateway> Resolver<'_, G> {
         self.context(images, name, context, platform).await.map(Some)
     }
 
-    /// The names that the client gave, without platforms.
-    fn names(&self) -> BTreeSet<String> {
-        let bare = |name: &String| name.split("::").next().unwrap_or_default().to_owned();
-        ordered(self.options.contexts.named.keys().map(bare))
-    }
-
     async fn context(
         &self,
         images: &Images<'_, G>,
@@ -116,6 +130,7 @@ impl<G: Gateway> Resolver<'_, G> {
             NamedContext::Image(reference) => self.image(images, name, reference, platform),
             NamedContext::OciLayout { store, digest } => self.oci_layout(name, store, digest, platform).await,
             NamedContext::Git(git) => {
+                opening::check_git(&self.opening.daemon, &format!("context:{name}"), git)?;
                 Ok(made(git.state(format!("[context {name}] load git source {}", git.url))))
             }
             NamedContext::Http(url) => {
@@ -135,9 +150,8 @@ impl<G: Gateway> Resolver<'_, G> {
     ) -> Result<Named, Failure> {
         let found = images.found(&Wanted { reference: reference.clone(), platform: platform.clone() })?;
         let about = Meta::named(format!("[context {name}] {}", found.reference));
-        let image = Image::new(&found.reference.to_string()).resolve_mode(self.options.resolve_mode);
-        let state = image.platform(platform_of(platform)).meta(about).state();
-        Ok(Named { config: Some(found.config.clone()), ..made(state) })
+        let state = found.state(platform, self.options.resolve_mode, about);
+        Ok(Named { config: found.config.clone(), ..made(state) })
     }
 
     async fn oci_layout(
@@ -147,7 +161,7 @@ impl<G: Gateway> Resolver<'_, G> {
         digest: &Digest,
         platform: &Platform,
     ) -> Result<Named, Failure> {
-        let layout = OciLayout::new(store, &digest.to_string(), &self.options.session, store);
+        let layout = OciLayout::new(&layout_name(name), &digest.to_string(), &self.options.session, store);
         let lookup = SourceLookup {
             source: layout.to_pb(),
             platform: Some(platform_of(platform).to_pb()),
@@ -184,6 +198,13 @@ impl<G: Gateway> Resolver<'_, G> {
         };
         Ok(Named { folder: Folder::Client(directory.to_owned()), ignore, config: None })
     }
+}
+
+/// What an image of a layout is called: an image reference, as the daemon reads it, of the context's name. The layout's own name
+/// in the client's session is no reference.
+fn layout_name(context: &str) -> String {
+    let reference = context.parse::<ImageRef>().ok();
+    reference.map_or_else(|| "docker.io/library/layout".to_owned(), |reference| reference.to_string())
 }
 
 fn made(state: State) -> Named {
@@ -252,25 +273,16 @@ impl Named {
     }
 }
 
-/// Contexts that steps copy from or mount, by `context:NAME`.
-fn named_in_steps(product: &Product) -> BTreeSet<String> {
-    let fragments = product.fragments.iter();
-    let steps = fragments.flat_map(|fragment| {
-        fragment.steps.iter().chain(fragment.stages.iter().flat_map(|stage| &stage.steps))
-    });
-    ordered(steps.flat_map(Step::origins).flat_map(Value::literals).filter_map(|(origin, _)| named(origin)))
-}
-
-fn named(origin: &Origin) -> Option<String> {
-    match origin {
-        Origin::NamedContext(name) => Some(name.to_string()),
-        _ => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_image_of_a_layout_is_called_after_its_context() {
+        assert_eq!(layout_name("tools"), "docker.io/library/tools:latest");
+        assert_eq!(layout_name("example.org/a:1"), "example.org/a:1");
+        assert_eq!(layout_name("No Reference"), "docker.io/library/layout");
+    }
 
     #[test]
     fn the_config_of_an_input_is_in_its_metadata() {

@@ -3,17 +3,18 @@
 use std::collections::BTreeMap;
 
 use bollard_buildkit_proto::pb;
-use futures_util::future::{join, join3, join5};
+use futures_util::future::{join, join3, join4};
 use llb_gen::llb::State;
 use llb_gen::text::SourceFile;
 
+use crate::catalogue;
 use crate::failure::Failure;
 use crate::files::{self, Content};
 use crate::folder::{DOWNLOAD, Folder, Source};
 use crate::gateway::{Daemon, Gateway, Ref};
 use crate::ignore;
 use crate::local;
-use crate::options::{Locked, MainContext, Options};
+use crate::options::{GitContext, Locked, MainContext, OptionError, OptionErrors, Options};
 use crate::status::Status;
 
 /// What the first calls brought.
@@ -33,7 +34,12 @@ pub struct Opening {
     pub context: Folder,
     /// What of a client's context is never sent.
     pub ignore: Vec<String>,
+    /// The folder of the client that most likely is the catalogue, and its files.
+    pub ahead: Option<(Folder, Option<Ref>)>,
 }
+
+/// The capability of looking up sources, by which images get their digests.
+const RESOLVES: &str = "source.metaresolver";
 
 /// How many bytes tell an archive from another file.
 const MAGIC: u64 = 1024;
@@ -53,16 +59,30 @@ impl Opening {
                 false => Ok(None),
             }
         };
+        let ahead = async {
+            let Some((folder, source)) = catalogue::ahead(options) else { return Ok(None) };
+            Ok(Some((folder, source.solve(gateway).await?)))
+        };
         let lock = async {
             match definition.lock == LockPlace::OfItsOwn && options.locked != Locked::Never {
                 true => local::lock(options).solve(gateway).await,
                 false => Ok(None),
             }
         };
-        let (daemon, inputs, solved, ignored, lock) =
-            join5(gateway.ping(), gateway.inputs(), definition.source.solve(gateway), ignored, lock).await;
-        let (daemon, inputs, definition) = (daemon?, inputs?, Solved { reference: solved?, ..definition });
+        let ((daemon, inputs, solved, ignored), ahead, lock) = join3(
+            join4(gateway.ping(), gateway.inputs(), definition.source.solve(gateway), ignored),
+            ahead,
+            lock,
+        )
+        .await;
+        let (daemon, inputs) = (daemon?, inputs?);
+        check(&daemon)?;
+        if let MainContext::Git(git) = &options.contexts.main {
+            check_git(&daemon, "context", git)?;
+        }
+        let definition = Solved { reference: solved?, ..definition };
         let lock = lock?;
+        let ahead: Option<(Folder, Option<Ref>)> = ahead.map_err(|status: Status| status)?;
         let (context, definition) = handed_in(gateway, options, &inputs, context, definition).await?;
         let (context, definition) = unpacked(gateway, options, context, definition).await?;
         let ignored = if ignore_source(&context) { ignored? } else { None };
@@ -74,7 +94,32 @@ impl Opening {
         let (manifest, ignore, lock) =
             read_definition(gateway, &definition, ignored.as_ref(), lock.as_ref()).await?;
         let vertex = definition.source.vertex().to_owned();
-        Ok(Self { daemon, inputs, manifest, lock, vertex, context, ignore })
+        Ok(Self { daemon, inputs, manifest, lock, vertex, context, ignore, ahead })
+    }
+}
+
+/// What no build can do without.
+fn check(daemon: &Daemon) -> Result<(), Failure> {
+    match daemon.has(RESOLVES) {
+        true => Ok(()),
+        false => Err(Failure::refused(format!(
+            "this engine is too old: it lacks the capability `{RESOLVES}`, which BuildKit 0.13 and later have"
+        ))),
+    }
+}
+
+/// Refuses what of a repository's URL the daemon cannot do.
+///
+/// # Errors
+/// All of it at once, by the option.
+pub(crate) fn check_git(daemon: &Daemon, option: &str, git: &GitContext) -> Result<(), Failure> {
+    let lacking = git.needs().into_iter().filter(|cap| !daemon.llb_caps.contains(cap.id()));
+    let told: Vec<String> = lacking
+        .map(|cap| format!("this engine cannot {} (BuildKit {} or later can)", cap.what(), cap.since()))
+        .collect();
+    match told.is_empty() {
+        true => Ok(()),
+        false => Err(OptionErrors::from(OptionError::new(option, told.join("; "))).into()),
     }
 }
 
@@ -185,6 +230,10 @@ async fn unpacked(
     let reference = reference.ok_or_else(|| Failure::refused(format!("`{url}` answered nothing")))?;
     let head = gateway.read_file(&reference, DOWNLOAD, MAGIC).await?;
     if !is_archive(&head) {
+        if let Some(subdir) = &options.contexts.subdir {
+            let reason = format!("`{url}` answered one file, which has no folder `{subdir}`");
+            return Err(OptionErrors::from(OptionError::new("contextsubdir", reason)).into());
+        }
         let filename = if insists { definition.filename } else { DOWNLOAD.to_owned() };
         return Ok((context, Solved { filename, ..definition }));
     }
@@ -199,7 +248,20 @@ async fn unpacked(
 /// Whether a file begins as tar does, alone or compressed with gzip, bzip2, xz or zstd.
 fn is_archive(head: &[u8]) -> bool {
     const MAGICS: [&[u8]; 4] = [b"\x1f\x8b\x08", b"BZh", b"\xfd7zXZ\x00", b"\x28\xb5\x2f\xfd"];
-    MAGICS.iter().any(|magic| head.starts_with(magic)) || head.get(257..262) == Some(b"ustar")
+    MAGICS.iter().any(|magic| head.starts_with(magic)) || is_tar(head)
+}
+
+/// Whether these are the first bytes of a tar archive: the sum of its header is in it, whatever the flavour.
+fn is_tar(head: &[u8]) -> bool {
+    const SUM: std::ops::Range<usize> = 148..156;
+    let Some(header) = head.get(..512).filter(|header| header[0] != 0) else { return false };
+    let digits: String = header[SUM].iter().map(|byte| char::from(*byte)).collect();
+    let sum = header
+        .iter()
+        .enumerate()
+        .map(|(at, byte)| if SUM.contains(&at) { 32 } else { u32::from(*byte) })
+        .sum();
+    u32::from_str_radix(digits.trim_matches(['\0', ' ']), 8) == Ok(sum)
 }
 
 /// The manifest, the patterns of its own ignore file or else of the context's, and the lock.
@@ -266,11 +328,16 @@ mod tests {
 
     #[test]
     fn archives_are_known_by_their_first_bytes() {
+        // A header of the oldest kind: a name, a sum, and nothing that says what it is.
         let mut tar = vec![0; 512];
-        tar[257..262].copy_from_slice(b"ustar");
+        tar[0] = b'a';
+        tar[148..156].copy_from_slice(b"000541\0 ");
         for head in [&b"\x1f\x8b\x08\x00"[..], b"BZh9", b"\xfd7zXZ\x00", &tar] {
             assert!(is_archive(head), "{head:?}");
         }
-        assert!(!is_archive(b"{\"id\": \"x\"}"));
+        tar[0] = b'b';
+        for other in [&b"{\"id\": \"x\"}"[..], &tar, &[0; 512]] {
+            assert!(!is_archive(other), "{other:?}");
+        }
     }
 }

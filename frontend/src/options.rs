@@ -4,8 +4,10 @@
 //! a reason, or ignored because BuildKit itself acts on it; one that nobody knows is reported as a warning.
 
 mod context;
+mod epoch;
 mod git;
 mod reader;
+mod sbom;
 mod value;
 
 use std::collections::BTreeMap;
@@ -19,12 +21,14 @@ use llb_gen::request::{NoCache, Sandbox};
 use serde::Deserialize;
 
 pub use context::{Contexts, MainContext, NamedContext};
+pub use epoch::EpochSource;
 pub use git::GitContext;
-pub use reader::{OptionError, OptionErrors};
+pub use reader::{OptionError, OptionErrors, Unknown};
+pub use sbom::{Sbom, ScannedStages};
 
 use crate::gateway::CacheImport;
 use reader::Reader;
-use value::{boolean, bytes, cpuset, epoch, extra_hosts, list, positive, positive_or_unlimited, ulimits};
+use value::{boolean, bytes, cpuset, extra_hosts, list, positive, positive_or_unlimited, ulimits};
 
 /// Frontend capabilities that a client may demand and that this frontend has.
 pub const FRONTEND_CAPS: [&str; 4] = [
@@ -39,6 +43,8 @@ pub const FRONTEND_CAPS: [&str; 4] = [
 pub struct Options {
     /// The client's session.
     pub session: String,
+    /// The frontend's own image, as the client names it.
+    pub source: Option<String>,
     /// The subrequest, when it is not a build.
     pub request: Option<String>,
     /// The manifest's path in the definition's local source.
@@ -71,6 +77,8 @@ pub struct Options {
     pub gate: Gate,
     /// `FACTORY_ATTESTATIONS`: where the verdicts of tests are attested.
     pub attest: Attest,
+    /// `attest:sbom`: which scanner looks at what.
+    pub sbom: Option<Sbom>,
     /// `FACTORY_STEP_LOGS`: whether a report has what steps printed.
     pub step_logs: Option<StepLogs>,
     /// `FACTORY_FORMAT`: the shape of an answer.
@@ -81,8 +89,13 @@ pub struct Options {
     pub lock_update: bool,
     /// `SOURCE_DATE_EPOCH`, in seconds.
     pub epoch: Option<u64>,
-    /// Names of options that have no effect here.
-    pub unknown: Vec<String>,
+    /// What the epoch is to be taken from, where `SOURCE_DATE_EPOCH` is a name.
+    pub epoch_source: Option<EpochSource>,
+    /// Options that have no effect here.
+    pub unknown: Vec<Unknown>,
+    /// Those of the build arguments that are called as if they meant something to BuildKit or to us, by their bare names: unless
+    /// the product declares them they have no effect either.
+    pub unknown_args: Vec<Unknown>,
 }
 
 /// Whether a failing test keeps the image back.
@@ -165,12 +178,15 @@ impl Options {
     /// Every option that cannot be followed, each by its name.
     pub fn read(session: String, options: BTreeMap<String, String>) -> Result<Self, OptionErrors> {
         let mut options = Reader::new(options);
+        let source = options.filled("source");
+        let sbom = sbom::read(&mut options);
         leave_to_buildkit(&mut options);
         refuse_unsupported(&mut options);
         check_frontend_caps(&mut options);
         let platforms = options.value("platform", platforms).unwrap_or_default();
         let value = Self {
             session,
+            source,
             request: options.filled("requestid"),
             filename: options.value("filename", filename).unwrap_or_else(|| "Dockerfile".to_owned()),
             target: options.filled("target"),
@@ -184,16 +200,25 @@ impl Options {
             gate: options.value("build-arg:FACTORY_GATE", gate).unwrap_or_default(),
             format: options.value("build-arg:FACTORY_FORMAT", format).unwrap_or_default(),
             attest: options.value("build-arg:FACTORY_ATTESTATIONS", attest).unwrap_or_default(),
+            sbom,
             step_logs: options.value("build-arg:FACTORY_STEP_LOGS", step_logs),
             locked: options.value("build-arg:FACTORY_LOCKED", locked).unwrap_or_default(),
             lock_update: options.value("build-arg:FACTORY_LOCK_UPDATE", boolean).unwrap_or_default(),
-            epoch: options.value("build-arg:SOURCE_DATE_EPOCH", epoch),
+            epoch: None,
+            epoch_source: options.value("build-arg:SOURCE_DATE_EPOCH", EpochSource::parse),
             sandbox: sandbox(&mut options),
             cache_namespace: options.filled("build-arg:BUILDKIT_CACHE_MOUNT_NS").unwrap_or_default(),
             labels: options.group("label:"),
             build_args: options.group("build-arg:"),
             unknown: Vec::new(),
+            unknown_args: Vec::new(),
         };
+        let (epoch, epoch_source) = match value.epoch_source {
+            Some(EpochSource::Seconds(seconds)) => (Some(seconds), None),
+            other => (None, other),
+        };
+        let unknown_args = unknown_args(&options, &value.build_args);
+        let value = Self { epoch, epoch_source, unknown_args, ..value };
         options.finish(value).map(|(value, unknown)| Self { unknown, ..value })
     }
 
@@ -210,13 +235,21 @@ impl Options {
     }
 }
 
+/// Arguments that look as if BuildKit or this frontend acted on them, and of which neither knows.
+fn unknown_args(options: &Reader, args: &BTreeMap<String, String>) -> Vec<Unknown> {
+    const PREFIX: &str = "build-arg:";
+    let reserved = args.keys().filter(|name| name.starts_with("BUILDKIT_") || name.starts_with("FACTORY_"));
+    let unknown = reserved.map(|name| options.unknown(format!("{PREFIX}{name}")));
+    let bare = |name: String| name.trim_start_matches(PREFIX).to_owned();
+    unknown.map(|one| Unknown { option: bare(one.option), near: one.near.map(bare) }).collect()
+}
+
 /// Options on which the daemon or the client acts.
 fn leave_to_buildkit(options: &mut Reader) {
-    const DAEMONS: [&str; 8] = [
-        "source",
+    const DAEMONS: [&str; 7] = [
         "cmdline",
-        "attest:sbom",
         "attest:provenance",
+        "build-arg:BUILDKIT_ATTEST_PROVENANCE",
         "build-arg:BUILDKIT_SYNTAX",
         "build-arg:BUILDKIT_INLINE_CACHE",
         "build-arg:BUILDKIT_INLINE_BUILDINFO_ATTRS",
@@ -225,25 +258,21 @@ fn leave_to_buildkit(options: &mut Reader) {
     DAEMONS.iter().for_each(|option| options.ignore(option));
     options.group("vcs:");
     options.group("input:");
-    options.group("build-arg:BUILDKIT_ATTEST_");
 }
 
 /// Options that would change the build in a way that is not there: better an error than another build.
 fn refuse_unsupported(options: &mut Reader) {
     options.refuse("override-copy-image", "removed from BuildKit");
     refuse_true(options, "build-arg:BUILDKIT_DISABLE_FILEOP", "removed from BuildKit");
-    const EXTRAS: &str = "the SBOM covers the finished filesystem only; contexts and stages are not scanned";
-    refuse_true(options, "build-arg:BUILDKIT_SBOM_SCAN_CONTEXT", EXTRAS);
-    refuse_true(options, "build-arg:BUILDKIT_SBOM_SCAN_STAGE", EXTRAS);
     options.refuse(
         "build-arg:BUILDKIT_DOCKERFILE_CHECK",
         "rules of the Dockerfile linter do not apply to a manifest",
     );
-    for kind in options.group("attest:").into_keys() {
-        options.fail(
-            &format!("attest:{kind}"),
-            "there is no attestation of this kind; known are `sbom` and `provenance`",
-        );
+    for prefix in ["attest:", "build-arg:BUILDKIT_ATTEST_"] {
+        for kind in options.group(prefix).into_keys() {
+            let reason = "there is no attestation of this kind; known are `sbom` and `provenance`";
+            options.fail(&format!("{prefix}{kind}"), reason);
+        }
     }
 }
 
@@ -257,7 +286,7 @@ fn check_frontend_caps(options: &mut Reader) {
     for cap in list(&options.text("frontend.caps").unwrap_or_default()) {
         let name = cap.split('+').next().unwrap_or_default();
         if !FRONTEND_CAPS.contains(&name) {
-            options.fail("frontend.caps", format!("the capability `{name}` is not among this frontend's"));
+            options.lack("frontend.caps", name);
         }
     }
 }
@@ -427,11 +456,9 @@ fn proxies(options: &mut Reader) -> Proxies {
     }
 }
 
-/// One proxy in either spelling of its name; where both are given, the upper-case one wins.
+/// One proxy, its name in any spelling; the upper-case one wins.
 fn proxy(options: &mut Reader, name: &str) -> String {
-    let lower = options.text(&format!("build-arg:{}", name.to_lowercase()));
-    let upper = options.text(&format!("build-arg:{name}"));
-    upper.or(lower).unwrap_or_default()
+    options.text_in_any_case(&format!("build-arg:{name}")).unwrap_or_default()
 }
 
 #[cfg(test)]

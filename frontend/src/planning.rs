@@ -104,6 +104,10 @@ pub async fn plan<G: Gateway>(
         let plan = draft.pin(found)?;
         planned.warnings.extend(plan.warnings().iter().cloned());
         let lowered = plan.lower().map_err(|error| not_lowered(&error))?;
+        let lacking = lowered.lacking(product.manifest.id.place(), |cap| request.can(cap));
+        if !lacking.is_empty() {
+            return Err(Failure::Diagnostics(lacking));
+        }
         planned.platforms.push(PlannedPlatform {
             platform: request.platform.clone(),
             manifest_id: product.manifest.id.to_string(),

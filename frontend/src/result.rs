@@ -155,6 +155,7 @@ mod tests {
         for shape in [Shape::Single, Shape::PerPlatform] {
             let mut one = result("linux/arm/v7", "r1");
             one.attestations.push(Attestation {
+                kind: crate::gateway::AttestationKind::Predicate,
                 reference: Ref::from_id("a").unwrap(),
                 path: "/x".into(),
                 predicate_type: "https://example.org/x".into(),

@@ -9,15 +9,16 @@ use llb_gen::diagnostic::Diagnostic;
 use llb_gen::draft::Draft;
 use llb_gen::llb::{Graph, State};
 use llb_gen::matrix::{Listing, ListingRow, Plan};
-use llb_gen::model::Platform;
+use llb_gen::model::{Platform, Product};
 use llb_gen::request::Request;
 use llb_gen::target::Target;
 
 use crate::failure::Failure;
+use crate::gateway::fitting::Fitting;
 use crate::gateway::{Attestation, BuildResult, Gateway, Ref, SolveRequest};
 use crate::identity::identify;
 use crate::load::{Ahead, Loaded, Parsed, load};
-use crate::named::{NamedContexts, Resolver};
+use crate::named::{Demand, NamedContexts, Resolver};
 use crate::opening::Opening;
 use crate::options::Options;
 use crate::own_files::Named;
@@ -30,7 +31,7 @@ use crate::request::{Common, Locks};
 use crate::result::{self, PlatformResult, Shape};
 use crate::status::Status;
 use crate::subrequest::{self, Answer, Subrequest};
-use crate::{explaining, locking, own_files, planning, platforms, warnings};
+use crate::{epoch, explaining, idle, locking, own_files, planning, platforms, rights, scanning, warnings};
 
 /// What BuildKit gave the process besides the connection.
 #[derive(Debug, Default)]
@@ -48,12 +49,14 @@ pub struct Surroundings {
 /// # Errors
 /// When the outcome cannot be returned; nobody is left to tell then.
 pub async fn serve(gateway: &impl Gateway, surroundings: Surroundings) -> Result<(), Status> {
-    let outcome = answer(gateway, surroundings).await.map_err(Failure::into_status);
+    let gateway = Fitting::new(gateway);
+    let outcome = answer(&gateway, surroundings).await.map_err(Failure::into_status);
     gateway.finish(outcome).await
 }
 
 async fn answer(gateway: &impl Gateway, surroundings: Surroundings) -> Result<BuildResult, Failure> {
-    let options = Options::from_env(surroundings.environment)?;
+    let mut options = Options::from_env(surroundings.environment)?;
+    epoch::resolve(gateway, &mut options).await?;
     let own_image = surroundings.own_image.as_deref().map(own_image).transpose()?;
     match options.request.as_deref().map(Subrequest::from_id).transpose()? {
         None => build(gateway, &options, own_image.as_ref(), &surroundings.helper).await,
@@ -81,10 +84,11 @@ async fn build<G: Gateway>(
         return Trial { options, own_image, helper }.build(gateway, opening).await;
     }
     let mut loaded = Parsed::of(opening)?.checked(gateway, options, Ahead::Base).await?;
-    let contexts = contexts(gateway, options, &mut loaded).await?;
+    let contexts = contexts(gateway, options, &mut loaded, own_image).await?;
     let requests = requests(&loaded, options, &contexts, own_image, loaded.locks(options));
     let planned = planning::plan(options, &mut loaded.images, &loaded.product, &requests, &contexts).await?;
-    let warnings: Vec<Diagnostic> = loaded.warnings.iter().chain(&planned.warnings).cloned().collect();
+    let mut warnings: Vec<Diagnostic> = loaded.warnings.iter().chain(&planned.warnings).cloned().collect();
+    warnings.extend(scanning::warnings(options, &loaded.opening.manifest, &planned.platforms));
     if Target::choose(&loaded.product, options.target.as_deref()) == Ok(Target::Report) {
         let (catalogue, own) = (&loaded.catalogue, &loaded.own);
         let workshop = Workshop { options, own_image, helper, catalogue, own };
@@ -98,7 +102,11 @@ async fn build<G: Gateway>(
         warnings::show(gateway, &loaded.opening.vertex, &warnings),
     )
     .await;
-    let (refs, attestations) = solved?;
+    let explained = |failure| match failure {
+        Failure::BuildKit(status) => Failure::BuildKit(rights::explained(status, &planned.platforms)),
+        other => other,
+    };
+    let (refs, attestations) = solved.map_err(explained)?;
     shown?;
     let shape = Shape::of(requests.len(), options.multi_platform);
     Ok(result::assemble(shape, platform_results(planned.platforms, refs, attestations), options.epoch))
@@ -116,8 +124,11 @@ async fn finish<G: Gateway>(
     let named: Vec<Named<'_>> = planned.iter().flat_map(PlannedPlatform::named_files).collect();
     let sound = own_files::sound(gateway, options, &loaded.catalogue, &named);
     let products = async { Ok(solve(gateway, options, planned).await?) };
-    let ((), (refs, proofs)) = before(sound, before(products, prover.prove(planned))).await?;
-    let attestations = prover.release(planned, &proofs).await?;
+    let scans = scanning::scan(gateway, options, &loaded.images, &loaded.own, planned);
+    let products = try_join(products, scans);
+    let ((), ((refs, scanned), proofs)) = before(sound, before(products, prover.prove(planned))).await?;
+    let mut attestations = prover.release(planned, &proofs).await?;
+    attestations.iter_mut().zip(scanned).for_each(|(one, sboms)| one.extend(sboms));
     Ok((refs, attestations))
 }
 
@@ -125,9 +136,28 @@ pub(crate) async fn contexts<G: Gateway>(
     gateway: &G,
     options: &Options,
     loaded: &mut Loaded<'_, G>,
+    own_image: Option<&State>,
 ) -> Result<NamedContexts, Failure> {
+    if options.contexts.named.is_empty() {
+        return Ok(NamedContexts::new());
+    }
+    let requests = requests(loaded, options, &NamedContexts::new(), own_image, loaded.locks(options));
+    let demands = demands(&loaded.product, &requests);
+    // A target may need less than the product: what the whole would take is no mistake.
+    let whole: Vec<Request> =
+        requests.into_iter().map(|request| Request { target: None, ..request }).collect();
+    let all: Vec<Demand> = demands.iter().cloned().chain(self::demands(&loaded.product, &whole)).collect();
+    let unused = idle::contexts(&loaded.opening.manifest, options, &all, &loaded.platforms);
+    loaded.warnings.extend(unused);
     let resolver = Resolver { gateway, options, opening: &loaded.opening };
-    resolver.contexts(&mut loaded.images, &loaded.product, &loaded.platforms).await
+    resolver.contexts(&mut loaded.images, &demands).await
+}
+
+/// What these builds ask for of named contexts. What cannot be drafted is told when it is planned.
+fn demands(product: &Product, requests: &[Request]) -> Vec<Demand> {
+    let drafted =
+        |request: &Request| Some(Demand::of(&Draft::new(product, request).ok()?, &request.platform));
+    requests.iter().filter_map(drafted).collect()
 }
 
 /// One request per platform.
@@ -164,8 +194,8 @@ async fn before<A, B>(
     }
 }
 
-/// Registers every definition. Nothing is built before the process has ended, unless there is something to check or to test:
-/// then everything is built now, the images and the checks side by side.
+/// Registers every definition. Nothing is built before the process has ended, unless there is something to check or to test, or
+/// rights that the daemon may refuse: then everything is built now, the images and the checks side by side.
 async fn solve<G: Gateway>(
     gateway: &G,
     options: &Options,
@@ -177,6 +207,7 @@ async fn solve<G: Gateway>(
         gateway.solve(request)
     };
     let checked = planned.iter().any(|one| !one.lowered.checks.is_empty() || !one.lowered.tests.is_empty());
+    let checked = checked || rights::are_needed(planned);
     let images = planned.iter().map(|one| async move {
         let Some(definition) = &one.definition else { return Ok(None) };
         solve(&one.lowered.graph, definition.clone(), checked).await
@@ -253,7 +284,7 @@ async fn key<G: Gateway>(
     helper: &Helper,
 ) -> Result<Answer, Failure> {
     let mut loaded = load(gateway, options, Ahead::Base).await?;
-    let contexts = contexts(gateway, options, &mut loaded).await?;
+    let contexts = contexts(gateway, options, &mut loaded, own_image).await?;
     let requests = requests(&loaded, options, &contexts, own_image, loaded.locks(options));
     let planned = planning::plan(options, &mut loaded.images, &loaded.product, &requests, &contexts).await?;
     let (catalogue, own) = (&loaded.catalogue, &loaded.own);
@@ -269,7 +300,7 @@ async fn explain<G: Gateway>(
     own_image: Option<&State>,
 ) -> Result<Answer, Failure> {
     let mut loaded = load(gateway, options, Ahead::Base).await?;
-    let contexts = contexts(gateway, options, &mut loaded).await?;
+    let contexts = contexts(gateway, options, &mut loaded, own_image).await?;
     let requests = requests(&loaded, options, &contexts, own_image, loaded.locks(options));
     let explained = explaining::explain(gateway, options, &mut loaded, &requests, &contexts).await?;
     Ok(subrequest::explain(&explained))

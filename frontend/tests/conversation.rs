@@ -2,8 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "what a test stands on may fail loudly")]
 
+mod contexts;
+mod daemons;
 mod fixture;
 mod judging;
+mod options;
+mod scanning;
 mod scripted;
 
 use std::collections::BTreeMap;
@@ -56,8 +60,15 @@ fn metadata(result: &BuildResult, key: &str) -> serde_json::Value {
 fn a_build_waits_no_more_often_than_it_must() {
     let gateway = product();
     build(&gateway, &[]);
-    let expected: [&[&str]; 7] = [
-        &["Inputs", "Ping", "Solve context-.dockerignore", "Solve dockerfile", "Solve dockerfile:lock"],
+    let expected: [&[&str]; 6] = [
+        &[
+            "Inputs",
+            "Ping",
+            "Solve context-.dockerignore",
+            "Solve context:catalogue:manifests/app.json",
+            "Solve dockerfile",
+            "Solve dockerfile:lock",
+        ],
         &[
             "ReadFile .dockerignore",
             "ReadFile manifests/app.json",
@@ -68,10 +79,10 @@ fn a_build_waits_no_more_often_than_it_must() {
             "StatFile manifests/app.json.dockerignore",
             "StatFile manifests/app.lock.json",
         ],
-        &["Resolve docker-image://docker.io/library/debian:12", "Solve context:catalogue:manifests/app.json"],
         &[
             "ReadFile fragments/core/1.0.0/fragment.json",
             "ReadFile fragments/web/1.0.0/fragment.json",
+            "Resolve docker-image://docker.io/library/debian:12",
             "StatFile fragments/core/1.0.0/fragment.json",
             "StatFile fragments/web/1.0.0/fragment.json",
         ],
@@ -82,13 +93,26 @@ fn a_build_waits_no_more_often_than_it_must() {
     assert_eq!(gateway.levels(), expected);
 }
 
+/// What is in the cache already waits five times: for the first answers, for the manifest, for fragments and base, for the solve,
+/// for the return. Files of the client that steps name are looked at before that, which is the one wait more.
+#[test]
+fn a_build_of_what_is_known_waits_five_times() {
+    for platform in ["linux/amd64", "linux/amd64,linux/arm64"] {
+        let mut gateway = product();
+        let web = r#"{"name": "web", "version": "1.0.0", "steps": [{"run": "x"}]}"#;
+        gateway.file("context", "fragments/web/1.0.0/fragment.json", web);
+        build(&gateway, &[("platform", platform)]);
+        assert_eq!(gateway.levels().len(), 5, "{platform}: {:?}", gateway.levels());
+    }
+}
+
 #[test]
 fn fragments_without_files_of_their_own_are_not_looked_into() {
     let mut gateway = product();
     let web = r#"{"name": "web", "version": "1.0.0", "steps": [{"run": "x"}]}"#;
     gateway.file("context", "fragments/web/1.0.0/fragment.json", web);
     build(&gateway, &[]);
-    assert_eq!(gateway.levels()[4..], [["Solve"], ["Return"]]);
+    assert_eq!(gateway.levels()[3..], [["Solve"], ["Return"]]);
 }
 
 #[test]
@@ -98,9 +122,9 @@ fn contracts_are_looked_up_beside_the_image_without_waiting_longer() {
     gateway.file("context", "fragments/core/1.0.0/fragment.json", core);
     build(&gateway, &[]);
     let levels = gateway.levels();
-    assert_eq!(levels.len(), 7, "{levels:?}");
+    assert_eq!(levels.len(), 6, "{levels:?}");
     let last = ["Solve context:fragments:manifests/app.json", "Solve evaluate", "Solve evaluate"];
-    assert_eq!(levels[4], last, "the image, what is looked up in it, and the files that steps name");
+    assert_eq!(levels[3], last, "the image, what is looked up in it, and the files that steps name");
 }
 
 #[test]
@@ -121,7 +145,8 @@ fn only_what_is_needed_is_asked_of_the_client() {
     assert_eq!(follow("dockerfile"), r#"["manifests/app.json","manifests/app.json.dockerignore"]"#);
     assert_eq!(
         follow("context:catalogue:manifests/app.json"),
-        r#"["fragments/core/1.0.0/fragment.json","fragments/web/1.0.0/fragment.json"]"#
+        r#"["manifests/templates/*/*.json","fragments/*/*/fragment.json","fragments/*/*/*.txt"]"#,
+        "what a manifest can select, before it is known"
     );
     assert_eq!(follow("context:fragments:manifests/app.json"), r#"["fragments/web/1.0.0/app.py"]"#);
     let session = |hint: &str| solved_source(&gateway, hint).attrs["local.session"].clone();
@@ -316,7 +341,11 @@ fn an_image_that_is_not_found_is_shown_where_it_is_named() {
     gateway.failures.insert("Resolve".to_owned(), upstream);
     let told = error_of(&gateway, &[]);
     assert!(told.message().starts_with("manifests/app.json:"), "{}", told.message());
-    assert!(told.message().ends_with("cannot be resolved: not there"), "{}", told.message());
+    assert!(
+        told.message().ends_with("cannot be resolved for `linux/amd64`: not there"),
+        "{}",
+        told.message()
+    );
     assert_eq!(told.code(), 5);
     let kinds: Vec<&str> = told.details().iter().map(|detail| detail.type_url.as_str()).collect();
     assert_eq!(

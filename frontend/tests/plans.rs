@@ -255,7 +255,7 @@ fn an_image_that_cannot_be_found_spoils_its_own_rows_only() {
 fn one_read_brings_the_manifest_and_all_versions() {
     let gateway = planned("");
     build(&gateway, &[PLAN]);
-    let reads = gateway.matching("Solve context:catalogue:");
+    let reads = gateway.matching("Solve context:plan:");
     assert_eq!(reads.len(), 1, "{:?}", gateway.levels());
 }
 

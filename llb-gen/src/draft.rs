@@ -47,6 +47,7 @@ pub struct Draft<'a> {
     pub(crate) locking: Locking<'a>,
     base_place: Place,
     lookups: BTreeMap<ImageLookup, Place>,
+    contexts: BTreeSet<String>,
     own_files: Vec<OwnFile>,
     pub(crate) own_paths: OwnPaths,
     test_files: Vec<OwnFile>,
@@ -84,6 +85,7 @@ impl<'a> Draft<'a> {
         let mut survey = Survey {
             request,
             lookups: BTreeMap::new(),
+            contexts: BTreeSet::new(),
             own_files: Vec::new(),
             own_paths: OwnPaths::default(),
             test_files: Vec::new(),
@@ -99,7 +101,7 @@ impl<'a> Draft<'a> {
             survey.fragments(product, &arguments, target);
             survey.tests(product, &arguments, target);
         }
-        let Survey { lookups, own_files, own_paths, test_files, .. } = survey;
+        let Survey { lookups, contexts, own_files, own_paths, test_files, .. } = survey;
         let base_place = product.manifest.base.place().clone();
         let draft = base.zip(target).map(|(base, target)| Self {
             product,
@@ -110,6 +112,7 @@ impl<'a> Draft<'a> {
             locking: Locking::of(product, request),
             base_place,
             lookups,
+            contexts,
             own_files,
             own_paths,
             test_files,
@@ -121,6 +124,12 @@ impl<'a> Draft<'a> {
     /// The images that must be looked up, in order and without repetitions.
     pub fn lookups(&self) -> impl Iterator<Item = &ImageLookup> {
         self.lookups.keys()
+    }
+
+    /// The named contexts that steps take files from.
+    #[must_use]
+    pub fn named_contexts(&self) -> &BTreeSet<String> {
+        &self.contexts
     }
 
     /// The lookup of the base; nothing for a product on scratch.
@@ -242,6 +251,7 @@ fn check_platform(product: &Product, platform: &Platform) -> Result<(), Diagnost
 struct Survey<'s> {
     request: &'s Request,
     lookups: BTreeMap<ImageLookup, Place>,
+    contexts: BTreeSet<String>,
     own_files: Vec<OwnFile>,
     own_paths: OwnPaths,
     test_files: Vec<OwnFile>,
@@ -326,6 +336,9 @@ impl Survey<'_> {
                 Some(Origin::Image(reference)) => self.look_up(&reference, origin.place()),
                 Some(Origin::Stage(stage)) => {
                     stages.insert(stage.to_string());
+                }
+                Some(Origin::NamedContext(name)) => {
+                    self.contexts.insert(name.to_string());
                 }
                 _ => {}
             }

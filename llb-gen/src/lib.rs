@@ -17,6 +17,7 @@ pub mod model;
 pub mod ordered;
 pub mod parse;
 pub mod plan;
+pub mod policy;
 pub mod record;
 pub mod request;
 #[cfg(feature = "schema")]

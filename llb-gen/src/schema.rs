@@ -17,6 +17,7 @@ use crate::parse::raw::fragment::FragmentFile;
 use crate::parse::raw::lock::LockFile;
 use crate::parse::raw::manifest::ManifestFile;
 use crate::parse::raw::matrix::PlanFile;
+use crate::parse::raw::policy::PolicyFile;
 use crate::parse::raw::template::TemplateFile;
 use crate::record::{ErrorRecord, Record};
 
@@ -29,6 +30,7 @@ pub fn files() -> Vec<(&'static str, String)> {
         ("template.schema.json", text(root::<TemplateFile>("A template", TEMPLATE))),
         ("plan.schema.json", text(root::<PlanFile>("A plan", PLAN))),
         ("lock.schema.json", text(root::<LockFile>("A lock", LOCK))),
+        ("policy.schema.json", text(root::<PolicyFile>("A policy", POLICY))),
         ("summary.schema.json", text(root::<Summary>("A summary of a plan", SUMMARY))),
         ("record.schema.json", text(root::<Record>("A compatibility record", RECORD))),
         ("error.schema.json", text(root::<ErrorRecord>("An error record", ERROR))),
@@ -83,6 +85,17 @@ const LOCK: &str = r#"{
       }
     }
   }
+}"#;
+const POLICY: &str = r#"{
+  "description": "what may serve models",
+  "signature": {"keys": ["keys/release.pub"]},
+  "platforms": {"require": ["linux/amd64"]},
+  "fragments": {"deny": [{"name": "light", "versions": "<0.2.0"}]},
+  "tests": {"require": ["core/python"]},
+  "sbom": {"formats": ["spdx"]},
+  "packages": {"deny": [{"name": "xz-utils", "versions": ">=5.6.0,<5.6.2", "reason": "CVE-2024-3094"}]},
+  "record": {"max_age_days": 30},
+  "base": {"images": ["debian:bookworm-slim"]}
 }"#;
 const SUMMARY: &str = r#"{
   "schema_version": 1,

@@ -13,7 +13,8 @@ use llb_gen::check::FileState;
 use llb_gen::diagnostic::Diagnostics;
 use llb_gen::matrix::Plan;
 use llb_gen::model::{Fragment, Manifest, Product, Template};
-use llb_gen::parse::{RawFragment, RawManifest, RawPlan, RawTemplate};
+use llb_gen::parse::{RawFragment, RawManifest, RawPlan, RawPolicy, RawTemplate};
+use llb_gen::policy::Policy;
 use llb_gen::text::SourceFile;
 
 struct Case {
@@ -61,6 +62,11 @@ fn template(text: &str) -> Vec<String> {
 fn plan(text: &str) -> Vec<String> {
     let file = SourceFile::new("p.json", text.as_bytes());
     errors(RawPlan::parse(&file).and_then(Plan::check))
+}
+
+fn policy(text: &str) -> Vec<String> {
+    let file = SourceFile::new("policy.json", text.as_bytes());
+    errors(RawPolicy::parse(&file).and_then(Policy::check))
 }
 
 /// Files after `@ path` lines. A path that ends with `/` is a folder with names after it.
@@ -138,6 +144,7 @@ fn faults(family: &str, text: &str) -> Vec<String> {
         "template" => (template(&format!("{{\"id\": \"t\", \"version\": \"0.1.0\",\n{text}\n}}")), "t:"),
         "json" => (fragment(text), "f:"),
         "plan" => (plan(&format!("{{\"id\": \"p\", \"manifest\": \"m\",\n{text}\n}}")), "p.json:"),
+        "policy" => (policy(text), "policy.json:"),
         "plan_product" => (plan_products(text), ""),
         "product" => (product(text), ""),
         other => panic!("no such family: {other}"),
@@ -168,9 +175,18 @@ fn blessed(family: &str, cases: &[Case]) -> String {
 fn each_fault_is_found_at_its_place() {
     let mut count = 0;
     let mut wrong = String::new();
-    for family in
-        ["json", "step", "test", "fragment", "manifest", "template", "product", "plan", "plan_product"]
-    {
+    for family in [
+        "json",
+        "step",
+        "test",
+        "fragment",
+        "manifest",
+        "template",
+        "product",
+        "plan",
+        "plan_product",
+        "policy",
+    ] {
         let path = folder().join(format!("{family}.cases"));
         let cases = cases(&std::fs::read_to_string(&path).unwrap());
         if std::env::var_os("BLESS").is_some() {

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use crate::Lab;
 use crate::oci::{OciImage, OciLayout};
-use crate::process::{Finished, run};
+use crate::process::{Finished, run_fed};
 use crate::progress::Progress;
 
 /// Where the result of a build goes.
@@ -44,6 +44,12 @@ pub struct BuildOptions {
     pub build_args: Vec<(String, String)>,
     /// Further words for `docker buildx build`.
     pub words: Vec<String>,
+    /// The build context; the project's folder where not given.
+    pub context: Option<String>,
+    /// What the client reads from standard input, for `-`.
+    pub stdin: Option<Vec<u8>>,
+    /// Further variables of the client's environment.
+    pub env: Vec<(String, String)>,
 }
 
 impl BuildOptions {
@@ -80,6 +86,34 @@ impl BuildOptions {
         self
     }
 
+    /// With another context than the project's folder.
+    #[must_use]
+    pub fn context(mut self, context: &str) -> Self {
+        self.context = Some(context.to_owned());
+        self
+    }
+
+    /// For these platforms.
+    #[must_use]
+    pub fn platform(mut self, platform: &str) -> Self {
+        self.platform = Some(platform.to_owned());
+        self
+    }
+
+    /// With something on standard input.
+    #[must_use]
+    pub fn stdin(mut self, bytes: impl Into<Vec<u8>>) -> Self {
+        self.stdin = Some(bytes.into());
+        self
+    }
+
+    /// With a variable in the client's environment.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.env.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
     fn arguments(&self, command: &mut Command, products: &Path) {
         let file = self.file.as_deref().unwrap_or(crate::project::MANIFEST);
         command.args(["build", "--progress=rawjson", "--provenance=false", "--file", file]);
@@ -93,7 +127,8 @@ impl BuildOptions {
         for (name, value) in &self.build_args {
             command.args(["--build-arg", &format!("{name}={value}")]);
         }
-        command.args(&self.words).arg(".");
+        command.args(&self.words).arg(self.context.as_deref().unwrap_or("."));
+        command.envs(self.env.iter().map(|(name, value)| (name, value)));
     }
 }
 
@@ -125,15 +160,13 @@ pub struct BuildOutcome {
 }
 
 impl BuildOutcome {
-    /// Builds what lies in `folder`.
-    pub(crate) fn of(folder: &Path, options: &BuildOptions) -> Self {
-        let lab = Lab::get();
+    /// Builds what lies in `folder`, by this `docker buildx`.
+    pub(crate) fn of(mut command: Command, folder: &Path, options: &BuildOptions) -> Self {
         let products = tempfile::tempdir().unwrap();
-        let mut command = lab.buildx();
         options.arguments(&mut command, products.path());
         let finished = {
-            let _slot = lab.slot();
-            run(command.current_dir(folder))
+            let _slot = Lab::get().slot();
+            run_fed(command.current_dir(folder), options.stdin.as_deref().unwrap_or_default())
         };
         let (progress, message) = Progress::read(&finished.stderr);
         let metadata = std::fs::read(products.path().join("metadata.json")).unwrap_or_default();

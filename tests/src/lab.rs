@@ -1,17 +1,18 @@
 //! The engine and the frontend image, once for each test process.
 
 use std::fs::File;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{self, ThreadId};
 
-use factory::engine::{Engine, EngineHandle, EngineSpec, Origin};
+use factory::engine::{Architecture, Engine, EngineHandle, EngineSpec, Origin};
 use factory::frontend_image::{self, DEV_IMAGE, Platform};
 use factory::progress::for_terminal;
 use factory::site_ca;
 
-use crate::other_engine::server_version;
+use crate::other_engine::{host_address, server_version};
 use crate::process::run;
 
 /// Builds that run at the same time. More would only wait for one another on a small machine.
@@ -90,6 +91,19 @@ impl Lab {
     #[must_use]
     pub fn version(&self) -> String {
         server_version(self.docker())
+    }
+
+    /// This machine as the engine and its containers see it.
+    #[must_use]
+    pub fn host_address(&self) -> IpAddr {
+        host_address(&self.handle)
+    }
+
+    /// Makes sure that the engine runs programs of another architecture, too.
+    pub fn emulate(&self, architecture: Architecture) {
+        let spec = EngineSpec::from_environment().unwrap();
+        Engine::emulate(&spec, &self.handle, architecture, for_terminal().as_mut())
+            .unwrap_or_else(|error| panic!("{}", error.full_message()));
     }
 
     /// The checkout that is tested.

@@ -28,7 +28,7 @@ pub use digest::sha256;
 pub use lab::Lab;
 pub use names::{ImageName, unique};
 pub use other_engine::OtherEngine;
-pub use process::{Finished, run, run_within};
+pub use process::{Finished, run, run_fed, run_within};
 pub use progress::{Progress, Transfer, Vertex};
 pub use project::{Project, on_debian, on_scratch};
 pub use pushed::{Blob, Layer, Pushed, Repository};

@@ -1,12 +1,13 @@
 //! Engines beside the lab's.
 
+use std::net::IpAddr;
 use std::process::Command;
 
-use factory::engine::{Engine, EngineHandle, EngineSpec, Suite};
+use factory::engine::{Engine, EngineHandle, EngineSpec, EngineState, Origin, Places, Suite};
 use factory::frontend_image::{self, Platform};
 use factory::progress::Silent;
 
-use crate::{Lab, run};
+use crate::{BuildOptions, BuildOutcome, Lab, Project, run};
 
 /// An engine that has the frontend image and nothing in its cache. It goes, with all that it has, when this is dropped.
 #[derive(Debug)]
@@ -53,6 +54,31 @@ impl OtherEngine {
     pub fn registry(&self) -> Option<&str> {
         self.handle.registry.as_deref()
     }
+
+    /// This machine as the engine and its containers see it.
+    #[must_use]
+    pub fn host_address(&self) -> IpAddr {
+        host_address(&self.handle)
+    }
+
+    /// Builds a project.
+    #[must_use]
+    pub fn build(&self, project: &Project, options: &BuildOptions) -> BuildOutcome {
+        BuildOutcome::of(self.buildx(), &project.path(""), options)
+    }
+}
+
+/// This machine as an engine and its containers see it: its end of the engine's own network, else of Docker's bridge.
+pub(crate) fn host_address(handle: &EngineHandle) -> IpAddr {
+    if let Origin::Managed(name) = &handle.origin {
+        let file = Places::from_environment().engine(name).state_file();
+        if let Some(EngineState { link: Some(link), .. }) = EngineState::load(&file).unwrap() {
+            return link.outside().parse().unwrap();
+        }
+    }
+    let format = "{{(index .IPAM.Config 0).Gateway}}";
+    let finished = run(handle.docker().args(["network", "inspect", "bridge", "--format", format]));
+    finished.expect("docker network inspect bridge").trim().parse().unwrap()
 }
 
 impl Drop for Running {

@@ -1,6 +1,6 @@
 //! Running client programs: everything they print, and never longer than they may take.
 
-use std::io::Read;
+use std::io::{Read, Write};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -40,9 +40,25 @@ pub fn run(command: &mut Command) -> Finished {
 /// Runs a program to its end, which has to come within `limit`.
 #[must_use]
 pub fn run_within(command: &mut Command, limit: Duration) -> Finished {
+    run_to_end(command, limit, &[])
+}
+
+/// Runs a program to its end with these bytes on its standard input.
+#[must_use]
+pub fn run_fed(command: &mut Command, input: &[u8]) -> Finished {
+    run_to_end(command, LIMIT, input)
+}
+
+fn run_to_end(command: &mut Command, limit: Duration, input: &[u8]) -> Finished {
     let started = Instant::now();
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let stdin = if input.is_empty() { Stdio::null() } else { Stdio::piped() };
+    command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
+    if let Some(mut pipe) = child.stdin.take() {
+        let input = input.to_vec();
+        // A program that does not read to the end has its reasons; it says them itself.
+        std::thread::spawn(move || drop(pipe.write_all(&input)));
+    }
     let stdout = collect(child.stdout.take().unwrap());
     let stderr = collect(child.stderr.take().unwrap());
     let status = wait(&mut child, started + limit);
@@ -88,6 +104,13 @@ mod tests {
         let finished = run(Command::new("sh").args(["-c", "echo out; echo err >&2; exit 3"]));
         let seen = (finished.status.code(), finished.stdout.as_str(), finished.stderr.as_str());
         assert_eq!(seen, (Some(3), "out\n", "err\n"));
+    }
+
+    #[test]
+    fn input_is_handed_on() {
+        let long = "x".repeat(1 << 20);
+        assert_eq!(run_fed(Command::new("wc").arg("-c"), long.as_bytes()).stdout.trim(), "1048576");
+        assert_eq!(run_fed(&mut Command::new("true"), long.as_bytes()).status.code(), Some(0));
     }
 
     #[test]

@@ -120,7 +120,7 @@ impl Project {
     /// Builds it.
     #[must_use]
     pub fn build(&self, options: &BuildOptions) -> BuildOutcome {
-        BuildOutcome::of(self.folder.path(), options)
+        BuildOutcome::of(Lab::get().buildx(), self.folder.path(), options)
     }
 
     /// Builds a Dockerfile of the project with the frontend that is built into the engine.

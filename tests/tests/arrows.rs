@@ -57,6 +57,12 @@ fn factory_and_frontend_do_not_know_one_another() {
 }
 
 #[test]
+fn the_scanner_stands_alone_and_has_no_network() {
+    assert_without("sbom", &["factory", "frontend", "helper", "llb-gen", "factory-tests"]);
+    assert_without("sbom", &["tokio", "mio", "hyper", "ureq", "reqwest", "rustls", "openssl-sys", "socket2"]);
+}
+
+#[test]
 fn llb_gen_touches_nothing_outside_itself() {
     let refused = [
         "std::fs",

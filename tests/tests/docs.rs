@@ -20,7 +20,8 @@ use factory_tests::{BuildOptions, Lab, Project};
 use llb_gen::check::FileState;
 use llb_gen::matrix::Plan;
 use llb_gen::model::{Fragment, Manifest, Product, Template};
-use llb_gen::parse::{RawFragment, RawManifest, RawPlan, RawTemplate};
+use llb_gen::parse::{RawFragment, RawManifest, RawPlan, RawPolicy, RawTemplate};
+use llb_gen::policy::Policy;
 use llb_gen::text::SourceFile;
 use serde_json::{Value, json};
 
@@ -51,6 +52,7 @@ enum Kind {
     Manifest,
     Template,
     Plan,
+    Policy,
     Step,
     /// Something of another format, such as a file of the step wrapper.
     Other,
@@ -60,6 +62,9 @@ impl Example {
     fn kind(&self) -> Kind {
         let has = |member: &str| self.json.get(member).is_some();
         match () {
+            () if self.json["$schema"].as_str().is_some_and(|path| path.ends_with("/policy.schema.json")) => {
+                Kind::Policy
+            }
             () if has("slots") => Kind::Template,
             () if has("matrix") => Kind::Plan,
             () if has("base") && has("id") => Kind::Manifest,
@@ -82,7 +87,7 @@ impl Example {
                 format!("manifests/templates/{}/{}.json", self.word("id"), self.word("version"))
             }
             Kind::Fragment => format!("{}/fragment.json", self.folder()),
-            Kind::Step | Kind::Other => self.place.clone(),
+            Kind::Policy | Kind::Step | Kind::Other => self.place.clone(),
         }
     }
 
@@ -180,6 +185,7 @@ fn faults(example: &Example) -> String {
         Kind::Fragment => return product_faults(example),
         Kind::Manifest => RawManifest::parse(&file).and_then(Manifest::check).map(|(_, warnings)| warnings),
         Kind::Plan => RawPlan::parse(&file).and_then(Plan::check).map(|(_, warnings)| warnings),
+        Kind::Policy => RawPolicy::parse(&file).and_then(Policy::check).map(|(_, warnings)| warnings),
         Kind::Template => RawTemplate::parse(&file).and_then(Template::check).map(|(_, warnings)| warnings),
         Kind::Step => {
             let text = json!({"name": "a", "version": "1.0.0", "steps": [example.json]}).to_string();

@@ -10,8 +10,9 @@ use super::log::BuildLog;
 use super::summary::{ImageSummary, Metadata, Summary, image_manifests};
 use crate::engine::EngineHandle;
 use crate::exit::Result;
-use crate::layers::{Document, Layer, with_history};
+use crate::layers::{Layer, with_history};
 use crate::process::capture;
+use crate::registry::Document;
 
 /// How long reading the engine's record of a build may take.
 pub(super) const RECORD_LIMIT: Duration = Duration::from_secs(30);
@@ -70,9 +71,12 @@ fn explain(summary: &mut Summary, inputs: Vec<PlatformInputs>, log: &BuildLog) {
 
 /// The layers of an image, with what made them: the record keeps the image's config beside its manifest.
 fn layers(handle: &EngineHandle, record: &str, manifest: &str) -> Result<Vec<Layer>> {
-    let document = Document::parse(&history(handle, &["inspect", "attachment", record, manifest])?);
-    let Ok(Document::Manifest { config, layers }) = document else { return Ok(Vec::new()) };
-    Ok(with_history(layers, &history(handle, &["inspect", "attachment", record, &config])?))
+    let document = history(handle, &["inspect", "attachment", record, manifest])?;
+    let Ok(Document::Manifest(manifest)) = Document::parse(document.as_bytes()) else {
+        return Ok(Vec::new());
+    };
+    let config = history(handle, &["inspect", "attachment", record, &manifest.config.digest])?;
+    Ok(with_history(&manifest.layers, config.as_bytes()))
 }
 
 /// What `docker buildx history …` prints. Nothing when it fails: an engine without records, or one that an older buildx

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::build::CompressionKind;
-use crate::engine::{EngineName, EngineSpec, Suite};
+use crate::engine::{Architecture, EngineName, EngineSpec, Suite};
 use crate::frontend_image::Platform;
-use crate::layers::Source;
+use crate::images::Source;
 
 /// A factory for container images.
 #[derive(Debug, Parser)]
@@ -33,8 +33,26 @@ pub(crate) enum Action {
     /// The frontend's own image
     #[command(subcommand)]
     Frontend(FrontendAction),
+    /// The SBOM generator's image
+    #[command(subcommand)]
+    Sbom(SbomAction),
     /// Layers of an image, or which of them two images share
     Layers(Box<Layers>),
+    /// Pairs of keys for signing
+    #[command(subcommand)]
+    Keys(super::keys::KeysAction),
+    /// Sign an image, its platforms and everything that is attested of them
+    Sign(super::sign::Sign),
+    /// Judge an image by a policy
+    Verify(super::verify::Verify),
+    /// What changed from one image to another: fragments, packages, layers, config, verdicts
+    Diff(Box<super::diff::Diff>),
+    /// Write what is said of an image to files: records, evidence, lists of packages, provenance
+    Export(Box<super::export::Export>),
+    /// Push records, evidence and lists of packages to where the image is
+    Publish(Box<super::publish::Publish>),
+    /// Look through the records of a repository
+    Query(Box<super::query::Query>),
 }
 
 /// An image is named as docker names it, or `oci:PATH` (an OCI layout, folder or tar), `docker:NAME` (the engine's own),
@@ -45,6 +63,8 @@ pub(crate) struct Layers {
     pub(crate) image: Source,
     /// Another one, to be compared with it
     pub(crate) other: Option<Source>,
+    #[command(flatten)]
+    pub(crate) link: super::layers::LinkArguments,
     /// Which of a multi-platform image is meant; the machine's own platform by default
     #[arg(long)]
     pub(crate) platform: Option<llb_gen::model::Platform>,
@@ -62,6 +82,13 @@ pub(crate) enum FrontendAction {
     Build(FrontendBuild),
 }
 
+#[derive(Debug, Subcommand)]
+pub(crate) enum SbomAction {
+    /// Compile the generator and load its image into the engine, where it is not there yet
+    Build(FrontendBuild),
+}
+
+/// Where one of our own images goes.
 #[derive(Debug, Args)]
 pub(crate) struct FrontendBuild {
     #[command(flatten)]
@@ -257,6 +284,9 @@ impl Which {
 pub(crate) struct Up {
     #[command(flatten)]
     pub(crate) which: Which,
+    /// Architectures besides the machine's own whose programs the engine is to run: arm64, arm, riscv64, s390x, ppc64le
+    #[arg(long, value_delimiter = ',', value_name = "ARCHITECTURE")]
+    pub(crate) emulate: Vec<Architecture>,
 }
 
 #[derive(Debug, Args)]

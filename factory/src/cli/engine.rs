@@ -12,7 +12,11 @@ pub(crate) fn run(action: &EngineAction) -> Result<()> {
     match action {
         EngineAction::Up(up) => {
             let mut progress = for_terminal();
-            let handle = Engine::ensure(&up.which.spec(), progress.as_mut())?;
+            let spec = up.which.spec();
+            let handle = Engine::ensure(&spec, progress.as_mut())?;
+            for architecture in &up.emulate {
+                Engine::emulate(&spec, &handle, *architecture, progress.as_mut())?;
+            }
             drop(progress);
             eprintln!("engine up: {}", origin(&handle));
             Ok(())

@@ -3,16 +3,24 @@
 mod args;
 mod bake;
 mod build;
+mod diff;
 mod engine;
+mod export;
 mod frontend;
+mod keys;
 mod layers;
 mod lock;
 mod plan;
+mod publish;
+mod query;
+mod sign;
+mod verify;
 
 use clap::Parser;
 
 use crate::exit::{Error, Exit};
-use args::{Action, Arguments};
+use crate::frontend_image::{FRONTEND, SCANNER};
+use args::{Action, Arguments, FrontendAction, SbomAction};
 
 /// Runs the command line of this process and returns its exit code.
 #[must_use]
@@ -26,9 +34,17 @@ pub fn main() -> Exit {
         Action::Build(arguments) => build::run(*arguments),
         Action::Plan(arguments) => plan::run(*arguments),
         Action::Bake(arguments) => bake::run(&arguments),
-        Action::Frontend(action) => frontend::run(&action),
+        Action::Frontend(FrontendAction::Build(arguments)) => frontend::build(&FRONTEND, &arguments),
+        Action::Sbom(SbomAction::Build(arguments)) => frontend::build(&SCANNER, &arguments),
         Action::Layers(arguments) => layers::run(&arguments),
         Action::Lock(arguments) => lock::run(*arguments),
+        Action::Keys(action) => keys::run(&action),
+        Action::Sign(arguments) => sign::run(&arguments),
+        Action::Verify(arguments) => verify::run(&arguments),
+        Action::Diff(arguments) => diff::run(&arguments),
+        Action::Export(arguments) => export::run(&arguments),
+        Action::Publish(arguments) => publish::run(&arguments),
+        Action::Query(arguments) => query::run(&arguments),
     };
     match outcome {
         Ok(()) => Exit::Ok,

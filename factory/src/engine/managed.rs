@@ -14,7 +14,7 @@ use super::lock::Lock;
 use super::places::{EnginePlaces, Places};
 use super::spec::{EngineName, EngineSpec, Suite};
 use super::state::{EngineState, write_whole};
-use super::{base_supply, launch, network, registry};
+use super::{base_supply, emulation, launch, network, registry};
 use crate::exit::{Error, Result};
 use crate::process::{capture, is_root};
 use crate::progress::Progress;
@@ -184,6 +184,9 @@ fn end(
         None => {}
     }
     let _ = fs::remove_file(places.state_file());
+    if all(&spec.places)?.iter().all(|status| status.running.is_none()) {
+        emulation::release();
+    }
     progress.done(if was_running { "ended" } else { "it had ended before" });
     Ok(())
 }
@@ -200,7 +203,7 @@ fn purge_engine(spec: &EngineSpec, places: &EnginePlaces, progress: &mut dyn Pro
     progress.begin(&format!("remove the images and caches of {}", spec.name));
     remove_tree(&places.state)?;
     if all(&spec.places)?.is_empty() {
-        for folder in ["roots", "bases", "debootstrap", "client"] {
+        for folder in ["roots", "bases", "debootstrap", "emulators", "client"] {
             remove_tree(&spec.places.state.join(folder))?;
         }
     }

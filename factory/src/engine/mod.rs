@@ -8,12 +8,14 @@ mod bootstrap;
 mod cli_tools;
 mod daemon_config;
 mod detect;
+mod emulation;
 mod handle;
 mod launch;
 mod lock;
 mod managed;
 mod network;
 mod oci_layout;
+mod package_file;
 mod places;
 mod registry;
 mod spec;
@@ -24,6 +26,7 @@ use std::path::PathBuf;
 pub use base_image::BaseImage;
 pub use cli_tools::OLDEST_BUILDX;
 pub use detect::Found;
+pub use emulation::Architecture;
 pub use handle::{EngineHandle, Origin};
 pub use managed::Status;
 pub(crate) use oci_layout::hex;
@@ -67,6 +70,20 @@ impl Engine {
             return Ok(client.map(|client| found_handle(found, client)));
         }
         managed::find(&spec.resolved())
+    }
+
+    /// Makes sure that this engine runs programs of `architecture`, by emulation where it is another one than the machine's.
+    /// Doing it twice changes nothing.
+    ///
+    /// # Errors
+    /// No root rights, no emulator to be had, or an engine on another machine.
+    pub fn emulate(
+        spec: &EngineSpec,
+        handle: &EngineHandle,
+        architecture: Architecture,
+        progress: &mut dyn Progress,
+    ) -> Result<()> {
+        emulation::ensure(&spec.places, handle, architecture, progress)
     }
 
     /// Ends the managed engine of that name; with `purge` its images, caches and (for the last engine) the Debian

@@ -2,18 +2,19 @@
 
 mod compare;
 mod document;
-mod engine;
-mod oci;
+mod pull;
+mod read;
 mod report;
-mod source;
 
 use serde::Serialize;
 
 pub use compare::Comparison;
+pub use pull::{Link, Pull};
+pub use read::read;
 pub use report::{comparison_text, image_text};
-pub use source::{Source, read};
 
-pub(crate) use document::{Document, with_history};
+pub(crate) use document::{platform_of, with_history};
+pub(crate) use read::named;
 
 /// One layer of an image as registries store it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -44,6 +45,13 @@ impl Image {
     #[must_use]
     pub fn size(&self) -> u64 {
         self.layers.iter().map(|layer| layer.size).sum()
+    }
+
+    /// Bytes of layers that it has already had when they come again.
+    #[must_use]
+    pub fn duplicate_bytes(&self) -> u64 {
+        let mut seen = std::collections::BTreeSet::new();
+        self.layers.iter().filter(|layer| !seen.insert(&layer.digest)).map(|layer| layer.size).sum()
     }
 }
 

@@ -2,11 +2,11 @@
 
 use std::fmt::Write as _;
 
-use super::{Comparison, Image, Layer, bytes, made_by, short};
+use super::{Comparison, Image, Layer, Link, Pull, bytes, made_by, short};
 
 /// One image: each layer with its digest, size, share of the whole, and what made it.
 #[must_use]
-pub fn image_text(image: &Image) -> String {
+pub fn image_text(image: &Image, link: Link) -> String {
     let mut text = format!("image     {}\n", image.name);
     // Writing to a String cannot fail, here and below.
     if let Some(platform) = &image.platform {
@@ -14,6 +14,11 @@ pub fn image_text(image: &Image) -> String {
     }
     let _ = writeln!(text, "digest    {}", image.digest);
     let _ = writeln!(text, "layers    {}", total(&image.layers));
+    let wasted = image.duplicate_bytes();
+    if wasted > 0 {
+        let _ = writeln!(text, "wasted    {}: layers that it has more than once", bytes(wasted));
+    }
+    let _ = writeln!(text, "pull      {}", pulled(&Pull::of(&image.layers, link)));
     if !image.layers.is_empty() {
         let _ = writeln!(text, "\n{:<12}  {:>9}  {:>7}  MADE BY", "DIGEST", "SIZE", "SHARE");
     }
@@ -27,7 +32,7 @@ pub fn image_text(image: &Image) -> String {
 
 /// Two images: which layers both have, which only one of them, and what has to be pulled.
 #[must_use]
-pub fn comparison_text(compared: &Comparison) -> String {
+pub fn comparison_text(compared: &Comparison, link: Link) -> String {
     let Comparison { a, b, .. } = compared;
     let mut text = String::new();
     for (label, image) in [("A", a), ("B", b)] {
@@ -48,7 +53,18 @@ pub fn comparison_text(compared: &Comparison) -> String {
     let of_b = share(compared.shared_bytes, compared.shared_bytes + compared.pull_bytes);
     let _ = writeln!(text, "\nshared   {}, {of_b} of B", total(&compared.shared));
     let _ = writeln!(text, "to pull  {} for B where A is already", total(&compared.only_b));
+    let _ = writeln!(text, "         {}", pulled(&Pull::of(&compared.only_b, link)));
     text
+}
+
+/// `about 7.5 s at 12.5 MB/s, 50 ms to begin, 3 layers at a time`.
+fn pulled(pull: &Pull) -> String {
+    let Link { bytes_per_second, latency_ms, parallel } = pull.link;
+    let seconds = format!("{}.{} s", pull.milliseconds / 1000, pull.milliseconds % 1000 / 100);
+    format!(
+        "about {seconds} at {}/s, {latency_ms} ms to begin, {parallel} layers at a time",
+        bytes(bytes_per_second)
+    )
 }
 
 fn digest_and_size(layer: &Layer) -> String {
@@ -74,13 +90,17 @@ mod tests {
 
     #[test]
     fn one_image_lists_its_layers_with_their_shares() {
-        let text = image_text(&image("a", &[("0123456789abcdef", 2_000_000), ("core", 1_000_000)]));
+        let layers = [("0123456789abcdef", 2_000_000), ("core", 1_000_000), ("core", 1_000_000)];
+        let text = image_text(&image("a", &layers), Link::default());
         assert_eq!(
             text,
-            "image     a\nplatform  linux/amd64\ndigest    sha256:a\nlayers    2 layers, 3.00 MB\n\n\
+            "image     a\nplatform  linux/amd64\ndigest    sha256:a\nlayers    3 layers, 4.00 MB\n\
+             wasted    1.00 MB: layers that it has more than once\n\
+             pull      about 0.3 s at 12.5 MB/s, 50 ms to begin, 3 layers at a time\n\n\
              DIGEST             SIZE    SHARE  MADE BY\n\
-             0123456789ab    2.00 MB   66.7 %  made 0123456789abcdef\n\
-             core            1.00 MB   33.3 %  made core\n"
+             0123456789ab    2.00 MB   50.0 %  made 0123456789abcdef\n\
+             core            1.00 MB   25.0 %  made core\n\
+             core            1.00 MB   25.0 %  made core\n"
         );
     }
 
@@ -89,13 +109,14 @@ mod tests {
         let a = image("a", &[("base", 3000), ("old", 500)]);
         let b = image("b", &[("base", 3000), ("new", 1000)]);
         assert_eq!(
-            comparison_text(&Comparison::of(a, b)),
+            comparison_text(&Comparison::of(a, b), Link::default()),
             "A  a (linux/amd64): 2 layers, 3.50 kB\nB  b (linux/amd64): 2 layers, 4.00 kB\n\n\
              both    base            3.00 kB  made base\n\n\
              only A  old               500 B  made old\n\n\
              only B  new             1.00 kB  made new\n\n\
              shared   1 layer, 3.00 kB, 75.0 % of B\n\
-             to pull  1 layer, 1.00 kB for B where A is already\n"
+             to pull  1 layer, 1.00 kB for B where A is already\n         \
+             about 0.1 s at 12.5 MB/s, 50 ms to begin, 3 layers at a time\n"
         );
     }
 

@@ -52,7 +52,7 @@ impl From<Fault> for Error {
 }
 
 /// A document that says which form it has and which build it is of.
-pub(super) trait Document: DeserializeOwned {
+pub(crate) trait Document: DeserializeOwned {
     fn schema_version(&self) -> u32;
     fn build_id(&self) -> &str;
     /// What is wrong with it beyond its form.
@@ -114,7 +114,7 @@ fn is_digest(text: &str) -> bool {
 }
 
 /// Whether a build may be called so: the name is part of paths.
-pub(super) fn is_name(text: &str) -> bool {
+pub(crate) fn is_name(text: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.+".contains(&byte);
     text.len() <= 200
         && text.bytes().all(plain)
@@ -126,27 +126,26 @@ pub(super) fn read<D: Document>(file: &Path) -> Result<D, Fault> {
     let bytes = fs::read(file).map_err(Fault::io(file))?;
     let document: D =
         serde_json::from_slice(&bytes).map_err(|fault| Fault::document(file, fault.to_string()))?;
-    if document.schema_version() != SCHEMA_VERSION {
-        let what = format!("schema_version {} instead of {SCHEMA_VERSION}", document.schema_version());
-        return Err(Fault::document(file, what));
-    }
-    if !is_name(document.build_id()) {
-        return Err(Fault::document(
-            file,
-            format!("build_id {:?} is no name of a file", document.build_id()),
-        ));
-    }
+    check(&document).map_err(|what| Fault::document(file, what))?;
     if file.file_name().and_then(|name| name.to_str()) != Some(&document.file_name()) {
         return Err(Fault::document(file, format!("it is of the build {:?}", document.build_id())));
     }
-    match document.fault() {
-        Some(what) => Err(Fault::document(file, what)),
-        None => Ok(document),
+    Ok(document)
+}
+
+/// Makes sure that a document is what its type says, wherever it came from.
+pub(crate) fn check(document: &impl Document) -> Result<(), String> {
+    if document.schema_version() != SCHEMA_VERSION {
+        return Err(format!("schema_version {} instead of {SCHEMA_VERSION}", document.schema_version()));
     }
+    if !is_name(document.build_id()) {
+        return Err(format!("build_id {:?} is no name of a file", document.build_id()));
+    }
+    document.fault().map_or(Ok(()), Err)
 }
 
 /// The document as bytes of a file.
-pub(super) fn bytes(document: &impl serde::Serialize) -> io::Result<Vec<u8>> {
+pub(crate) fn bytes(document: &impl serde::Serialize) -> io::Result<Vec<u8>> {
     let mut bytes = serde_json::to_vec_pretty(document)?;
     bytes.push(b'\n');
     Ok(bytes)

@@ -97,12 +97,12 @@ fn put(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> Result<(
 }
 
 /// Held while a tree is merged: a record is read before it is replaced. The kernel releases it with the process.
-struct Turn {
+pub(crate) struct Turn {
     _file: File,
 }
 
 impl Turn {
-    fn take(path: &Path) -> Result<Self, Fault> {
+    pub(crate) fn take(path: &Path) -> Result<Self, Fault> {
         let file = OpenOptions::new().create(true).truncate(false).write(true).open(path);
         let file = file.map_err(Fault::io(path))?;
         file.lock().map_err(Fault::io(path))?;

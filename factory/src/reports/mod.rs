@@ -19,9 +19,10 @@ mod open;
 use std::path::{Path, PathBuf};
 
 pub use document::Fault;
-pub(crate) use document::LONGEST_EXCERPT;
+pub(crate) use document::{LONGEST_EXCERPT, bytes, check, is_name};
 pub use exported::{Exported, Summary};
 pub use merge::Merged;
+pub(crate) use merge::Turn;
 pub use open::{Recorded, Reports};
 
 #[cfg(test)]
@@ -42,6 +43,11 @@ const PLANS: &str = "plans";
 /// Where the record of a build is, from the tree's root.
 pub(crate) fn record_path(build_id: &str) -> PathBuf {
     Path::new(RECORDS).join(format!("{build_id}.json"))
+}
+
+/// Where a list of what is in an image is, from the tree's root.
+pub(crate) fn sbom_path(build_id: &str) -> PathBuf {
+    Path::new(SBOM).join(format!("{build_id}.spdx.json"))
 }
 
 /// Where it says why a build failed, from the tree's root.

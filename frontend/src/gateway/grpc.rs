@@ -17,7 +17,7 @@ use hyper::body::Incoming;
 use hyper::client::conn::http2::SendRequest;
 use hyper::http::uri::PathAndQuery;
 use hyper::{Request, Response, Uri};
-use llb_gen::llb::encode_definition;
+use llb_gen::llb::{Cap, encode_definition};
 use llb_gen::ordered::ordered;
 use prost::Message;
 use tonic::body::Body;
@@ -25,9 +25,10 @@ use tonic::client::{Grpc, GrpcService};
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 
 use super::{
-    Attestation, BuildResult, Daemon, FileKind, FileStat, Gateway, Process, Ref, ResolvedImage,
-    ResolvedSource, ResultRefs, SolveRequest, SourceLookup, Warning, container,
+    Attestation, AttestationKind, BuildResult, Daemon, FileKind, FileStat, Gateway, Process, Ref,
+    ResolvedImage, ResolvedSource, ResultRefs, SolveRequest, SourceLookup, Warning, container,
 };
+use crate::epoch;
 use crate::status::Status;
 
 /// BuildKit sends at most 16 MiB; leave room so that its own message says what is wrong.
@@ -112,8 +113,9 @@ fn path_of(name: &str) -> Result<PathAndQuery, Status> {
 impl Gateway for GrpcGateway {
     async fn ping(&self) -> Result<Daemon, Status> {
         let pong: wire::PongResponse = self.call("Ping", Some(CONTROL), &wire::PingRequest {}).await?;
+        let llb_caps = if pong.llb_caps.is_empty() { frozen_caps() } else { enabled(pong.llb_caps) };
         Ok(Daemon {
-            llb_caps: enabled(pong.llb_caps),
+            llb_caps,
             gateway_caps: enabled(pong.frontend_api_caps),
             platforms: pong.workers.into_iter().next().map(|worker| worker.platforms).unwrap_or_default(),
         })
@@ -127,17 +129,21 @@ impl Gateway for GrpcGateway {
 
     async fn resolve_source_meta(&self, lookup: SourceLookup) -> Result<ResolvedSource, Status> {
         let asked = lookup.source.clone();
+        let commit = asked.identifier.starts_with("git://");
         let request = wire::ResolveSourceMetaRequest {
             source: Some(lookup.source),
             platform: lookup.platform,
             log_name: lookup.log_name,
             resolve_mode: lookup.resolve_mode,
+            git: commit.then_some(wire::ResolveSourceGitRequest { return_object: true }),
             ..Default::default()
         };
         let found: wire::ResolveSourceMetaResponse =
             self.call("ResolveSourceMeta", Some(TRANSFER), &request).await?;
         let image = found.image.map(|image| ResolvedImage { digest: image.digest, config: image.config });
-        Ok(ResolvedSource { source: found.source.unwrap_or(asked), image })
+        let commit = found.git.and_then(|git| epoch::of_commit(&git.commit_object));
+        let modified = found.http.and_then(|http| u64::try_from(http.last_modified?.seconds).ok());
+        Ok(ResolvedSource { source: found.source.unwrap_or(asked), image, time: commit.or(modified) })
     }
 
     async fn solve(&self, request: SolveRequest) -> Result<Option<Ref>, Status> {
@@ -228,6 +234,11 @@ fn enabled(caps: Vec<ApiCap>) -> BTreeSet<String> {
     ordered(caps.into_iter().filter(|cap| cap.enabled).map(|cap| cap.id))
 }
 
+/// What a daemon can do that does not say: all that there was before daemons said.
+fn frozen_caps() -> BTreeSet<String> {
+    ordered(Cap::ALL.iter().filter(|cap| cap.since() == "0.3").map(|cap| cap.id().to_owned()))
+}
+
 fn answer_of<A: Message + Default>(name: &str, answer: Bytes) -> Result<A, Status> {
     A::decode(answer).map_err(|error| Status::new(format!("the answer to {name} cannot be read: {error}")))
 }
@@ -275,8 +286,12 @@ fn result_message(result: BuildResult) -> wire::Result {
 
 /// No subject at all means the image itself.
 fn attestation_message(attestation: Attestation) -> wire::Attestation {
+    let kind = match attestation.kind {
+        AttestationKind::Predicate => wire::AttestationKind::InToto,
+        AttestationKind::Bundle => wire::AttestationKind::Bundle,
+    };
     wire::Attestation {
-        kind: wire::AttestationKind::InToto.into(),
+        kind: kind.into(),
         metadata: attestation.metadata.into_iter().collect(),
         r#ref: Some(ref_message(Some(attestation.reference))),
         path: attestation.path,
@@ -415,6 +430,7 @@ mod tests {
     #[test]
     fn attestations_are_predicates_about_their_platforms_image() {
         let attestation = Attestation {
+            kind: AttestationKind::Predicate,
             reference: Ref::from_id("files").unwrap(),
             path: "/test-result.json".into(),
             predicate_type: "https://example.org/predicate/v1".into(),

@@ -1,7 +1,7 @@
 //! Git repositories as contexts: `URL#ref:subdir` and `URL?ref=…&subdir=…`.
 
 use llb_gen::llb::source::Git;
-use llb_gen::llb::{Meta, State};
+use llb_gen::llb::{Cap, Meta, State};
 
 /// A repository, and what of it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -16,6 +16,12 @@ pub struct GitContext {
     pub commit: Option<String>,
     /// Whether `.git` is part of the context.
     pub keep_git_dir: bool,
+    /// Whether submodules are left out.
+    pub skip_submodules: bool,
+    /// The time that files get, `commit` or `checkout`, where it is chosen.
+    pub mtime: Option<String>,
+    /// Whether the commit is fetched wherever its branch or tag is by now.
+    pub fetch_by_commit: bool,
 }
 
 impl GitContext {
@@ -36,17 +42,62 @@ impl GitContext {
 
     /// The repository's files.
     pub fn state(&self, name: impl Into<String>) -> State {
-        let mut git = Git::new(&self.url, self.reference.as_deref(), self.subdir.as_deref());
-        if let Some(commit) = &self.commit {
+        self.source().meta(Meta::named(name)).state()
+    }
+
+    /// The source alone.
+    pub fn source(&self) -> Git {
+        let reference = self.reference.as_deref().or(self.whole_commit());
+        let mut git = Git::new(&self.url, reference, self.subdir.as_deref());
+        if let Some(commit) = self.checked_commit() {
             git = git.checksum(commit);
         }
         if self.keep_git_dir {
             git = git.keep_git_dir();
         }
+        if self.skip_submodules {
+            git = git.skip_submodules();
+        }
+        if let Some(mtime) = &self.mtime {
+            git = git.mtime(mtime);
+        }
+        if self.fetches_by_commit() {
+            git = git.fetch_by_commit();
+        }
         if is_ssh(&self.url) {
             git = git.ssh("default");
         }
-        git.meta(Meta::named(name)).state()
+        git
+    }
+
+    /// The commit, where nothing else says what to fetch and it can be fetched by itself: only its whole name can. It is then the
+    /// reference, and what has another name is another commit.
+    fn whole_commit(&self) -> Option<&str> {
+        let whole = |commit: &&str| {
+            matches!(commit.len(), 40 | 64) && commit.bytes().all(|byte| byte.is_ascii_hexdigit())
+        };
+        self.commit.as_deref().filter(whole).filter(|_| self.reference.is_none())
+    }
+
+    /// The commit that the daemon has to compare with what the reference leads to.
+    fn checked_commit(&self) -> Option<&str> {
+        self.commit.as_deref().filter(|_| self.whole_commit().is_none())
+    }
+
+    /// Without a branch or a tag the commit is fetched by itself anyway.
+    fn fetches_by_commit(&self) -> bool {
+        self.fetch_by_commit && self.whole_commit().is_none()
+    }
+
+    /// What a daemon needs for the parts of the URL: those that not every daemon has.
+    pub fn needs(&self) -> Vec<Cap> {
+        let needs = [
+            (self.checked_commit().is_some(), Cap::SOURCE_GIT_CHECKSUM),
+            (self.skip_submodules, Cap::SOURCE_GIT_SKIP_SUBMODULES),
+            (self.mtime.is_some(), Cap::SOURCE_GIT_MTIME),
+            (self.fetches_by_commit(), Cap::SOURCE_GIT_FETCH_BY_COMMIT),
+        ];
+        needs.into_iter().filter_map(|(needed, cap)| needed.then_some(cap)).collect()
     }
 
     fn with_fragment(mut self, fragment: Option<&str>) -> Result<Self, String> {
@@ -59,23 +110,29 @@ impl GitContext {
 
     fn with_query(mut self, query: Option<&str>) -> Result<Self, String> {
         for pair in query.unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
-            let (key, value) = pair.split_once('=').map_or((pair, None), |(key, value)| (key, Some(value)));
-            let value = decoded(value.unwrap_or_default())?;
+            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+            let value = decoded(value)?;
+            if value.is_empty() && !["keep-git-dir", "submodules", "fetch-by-commit"].contains(&key) {
+                return Err(format!("`{key}` of the repository's URL has no value"));
+            }
             match key {
                 "ref" => self.set_reference(&value)?,
-                "tag" => self.set_reference(&format!("refs/tags/{value}"))?,
-                "branch" => self.set_reference(&format!("refs/heads/{value}"))?,
+                "tag" => self.set_reference(&prefixed("refs/tags/", &value))?,
+                "branch" => self.set_reference(&prefixed("refs/heads/", &value))?,
                 "subdir" => self.set_subdir(&value)?,
                 "checksum" | "commit" => set(&mut self.commit, &value, key)?,
-                "keep-git-dir" => self.keep_git_dir = value.is_empty() || super::value::boolean(&value)?,
-                "submodules" if super::value::boolean(&value) == Ok(true) => {}
-                "submodules" | "mtime" | "fetch-by-commit" => {
-                    return Err(format!("`{key}` cannot be chosen here"));
-                }
+                "keep-git-dir" => self.keep_git_dir = flag(key, &value)?,
+                "submodules" => self.skip_submodules = !flag(key, &value)?,
+                "fetch-by-commit" => self.fetch_by_commit = flag(key, &value)?,
+                "mtime" if ["checkout", "commit"].contains(&value.as_str()) => self.mtime = Some(value),
+                "mtime" => return Err(format!("`mtime` is `checkout` or `commit`, not `{value}`")),
                 other => return Err(format!("unknown key `{other}` in the URL of a repository")),
             }
         }
-        Ok(self)
+        match self.fetch_by_commit && self.commit.is_none() {
+            true => Err("`fetch-by-commit` needs a `commit`".to_owned()),
+            false => Ok(self),
+        }
     }
 
     fn set_reference(&mut self, value: &str) -> Result<(), String> {
@@ -90,11 +147,25 @@ impl GitContext {
     }
 }
 
+/// A name below `prefix`, however much of it is written already.
+fn prefixed(prefix: &str, name: &str) -> String {
+    if name.starts_with(prefix) { name.to_owned() } else { format!("{prefix}{name}") }
+}
+
+/// A key that may stand alone.
+fn flag(key: &str, value: &str) -> Result<bool, String> {
+    match value {
+        "" => Ok(true),
+        text => super::value::boolean(text).map_err(|reason| format!("`{key}`: {reason}")),
+    }
+}
+
 fn set(slot: &mut Option<String>, value: &str, key: &str) -> Result<(), String> {
     if value.is_empty() {
         return Ok(());
     }
     match slot.replace(value.to_owned()) {
+        Some(earlier) if earlier == value => Ok(()),
         Some(earlier) => Err(format!("`{key}` is given twice: `{earlier}` and `{value}`")),
         None => Ok(()),
     }
@@ -184,14 +255,65 @@ mod tests {
 
     #[test]
     fn keys_are_checked() {
-        assert!(parsed("https://x.org/a.git?keep-git-dir=1").keep_git_dir);
+        assert!(parsed("https://x.org/a.git?keep-git-dir").keep_git_dir);
         assert_eq!(parsed("https://x.org/a.git?commit=abc").commit.as_deref(), Some("abc"));
-        for wrong in
-            ["ref=a&branch=b", "nope=1", "submodules=false", "subdir=../x", "ref=%zz", "mtime=commit"]
-        {
+        assert!(parsed("https://x.org/a.git?submodules=false").skip_submodules);
+        assert!(!parsed("https://x.org/a.git?submodules").skip_submodules);
+        assert_eq!(parsed("https://x.org/a.git?mtime=commit").mtime.as_deref(), Some("commit"));
+        assert_eq!(parsed("https://x.org/a.git?ref=a#a").reference.as_deref(), Some("a"), "the same twice");
+        assert_eq!(parsed("https://x.org/a.git?tag=refs/tags/v1").reference.as_deref(), Some("refs/tags/v1"));
+        for wrong in [
+            "ref=a&branch=b",
+            "nope=1",
+            "submodules=maybe",
+            "subdir=../x",
+            "ref=%zz",
+            "ref=",
+            "commit",
+            "mtime=now",
+            "fetch-by-commit=1",
+        ] {
             let text = format!("https://x.org/a.git?{wrong}");
             assert!(GitContext::parse(&text).expect("a repository").is_err(), "{wrong}");
         }
         assert!(GitContext::parse("https://x.org/a.git?ref=a#b").expect("a repository").is_err());
+    }
+
+    #[test]
+    fn a_commit_is_fetched_and_checked() {
+        const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
+        let source = |query: &str| parsed(&format!("https://x.org/a.git?{query}")).source().to_pb();
+        // By itself it is what is fetched; what has another name is another commit.
+        let alone = source(&format!("commit={COMMIT}"));
+        assert_eq!(alone.identifier, format!("git://x.org/a.git#{COMMIT}"));
+        assert_eq!(alone.attrs.get("git.checksum"), None, "older daemons can do that");
+        // Beside a branch it is what the branch must lead to, or what is fetched instead.
+        let branch = source(&format!("branch=b&commit={COMMIT}"));
+        assert_eq!(branch.identifier, "git://x.org/a.git#refs/heads/b");
+        assert_eq!(branch.attrs["git.checksum"], COMMIT);
+        let by_commit = source(&format!("branch=b&commit={COMMIT}&fetch-by-commit=true"));
+        assert_eq!(by_commit.attrs["git.fetchbycommit"], "true");
+        // A part of its name cannot be fetched: the default branch must lead there.
+        let part = source("commit=0123456");
+        assert_eq!(
+            (part.identifier.as_str(), part.attrs["git.checksum"].as_str()),
+            ("git://x.org/a.git", "0123456")
+        );
+    }
+
+    #[test]
+    fn what_not_every_daemon_can_do_is_known() {
+        let needs = |query: &str| parsed(&format!("https://x.org/a.git?{query}")).needs();
+        assert_eq!(needs("ref=a&subdir=b&keep-git-dir&submodules=true"), []);
+        assert_eq!(needs("ref=a&commit=abc"), [Cap::SOURCE_GIT_CHECKSUM]);
+        assert_eq!(
+            needs("submodules=0&mtime=commit&ref=a&commit=abc&fetch-by-commit"),
+            [
+                Cap::SOURCE_GIT_CHECKSUM,
+                Cap::SOURCE_GIT_SKIP_SUBMODULES,
+                Cap::SOURCE_GIT_MTIME,
+                Cap::SOURCE_GIT_FETCH_BY_COMMIT
+            ]
+        );
     }
 }

@@ -82,7 +82,7 @@ fn sandbox_options() {
         ("ulimit", "nofile=10:20"),
         ("build-arg:http_proxy", "http://low"),
         ("build-arg:HTTP_PROXY", "http://up"),
-        ("build-arg:no_proxy", "x"),
+        ("build-arg:No_Proxy", "x"),
         ("build-arg:BUILDKIT_CACHE_MOUNT_NS", "ns"),
     ]);
     let sandbox = options.sandbox;
@@ -113,7 +113,7 @@ fn special_arguments_are_not_arguments_of_the_manifest() {
     assert_eq!(options.build_args, BTreeMap::from([("APP_PORT".into(), "8080".into())]));
     assert_eq!(options.labels["org.x"], "y");
     assert_eq!(options.epoch, Some(7));
-    assert_eq!(options.unknown, Vec::<String>::new());
+    assert_eq!(options.unknown, []);
 }
 
 #[test]
@@ -149,7 +149,41 @@ fn the_main_context_may_be_elsewhere() {
 
 #[test]
 fn unknown_options_are_reported_not_dropped() {
-    assert_eq!(read_well(&[("frobnicate", "1")]).unknown, ["frobnicate"]);
+    let unknown = |option: &str, near: Option<&str>| Unknown {
+        option: option.to_owned(),
+        near: near.map(str::to_owned),
+    };
+    assert_eq!(read_well(&[("frobnicate", "1")]).unknown, [unknown("frobnicate", None)]);
+    assert_eq!(read_well(&[("shmsize", "1")]).unknown, [unknown("shmsize", Some("shm-size"))]);
+}
+
+#[test]
+fn arguments_that_look_like_buildkits_are_known_or_reported() {
+    let options = read_well(&[
+        ("build-arg:BUILDKIT_CACHE_MOUNT_N", "x"),
+        ("build-arg:FACTORY_GAET", "off"),
+        ("build-arg:BUILDKIT_CACHE_MOUNT_NS", "ns"),
+        ("build-arg:OWN", "1"),
+    ]);
+    let near: Vec<_> =
+        options.unknown_args.iter().map(|one| (one.option.as_str(), one.near.as_deref())).collect();
+    assert_eq!(
+        near,
+        [("BUILDKIT_CACHE_MOUNT_N", Some("BUILDKIT_CACHE_MOUNT_NS")), ("FACTORY_GAET", Some("FACTORY_GATE"))]
+    );
+    assert!(options.build_args.contains_key("FACTORY_GAET"), "a product may declare it");
+}
+
+#[test]
+fn the_time_of_a_build_is_a_number_or_taken_from_somewhere() {
+    let epoch = |text: &str| {
+        let options = read_well(&[("build-arg:SOURCE_DATE_EPOCH", text)]);
+        (options.epoch, options.epoch_source)
+    };
+    assert_eq!(epoch("7"), (Some(7), None));
+    assert_eq!(epoch(""), (None, None));
+    assert_eq!(epoch("context"), (None, Some(EpochSource::Context)));
+    assert_eq!(epoch("src"), (None, Some(EpochSource::Named("src".into()))));
 }
 
 #[test]
@@ -165,7 +199,8 @@ fn what_cannot_be_followed_is_refused_by_name() {
         ("ulimit", "nofile=2:1"),
         ("filename", "../m.json"),
         ("filename", "/m.json"),
-        ("build-arg:SOURCE_DATE_EPOCH", "context"),
+        ("build-arg:SOURCE_DATE_EPOCH", "12x"),
+        ("build-arg:BUILDKIT_ATTEST_OTHER", "x"),
         ("memory", "512m"),
         ("memory", "0"),
         ("memswap", "-2"),
@@ -173,8 +208,8 @@ fn what_cannot_be_followed_is_refused_by_name() {
         ("cpusetcpus", "3-1"),
         ("override-copy-image", "x"),
         ("build-arg:BUILDKIT_DISABLE_FILEOP", "1"),
-        ("build-arg:BUILDKIT_SBOM_SCAN_CONTEXT", "true"),
-        ("build-arg:BUILDKIT_SBOM_SCAN_STAGE", "a,b"),
+        ("build-arg:BUILDKIT_SBOM_SCAN_CONTEXT", "perhaps"),
+        ("attest:sbom", "generator"),
         ("build-arg:BUILDKIT_DOCKERFILE_CHECK", "skip=all"),
         ("attest:other", "x"),
         ("frontend.caps", "moby.buildkit.frontend.telepathy"),

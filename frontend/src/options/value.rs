@@ -121,13 +121,6 @@ pub(super) fn cpuset(text: &str) -> Result<String, String> {
     Ok(set.to_string())
 }
 
-/// Seconds since 1970.
-pub(super) fn epoch(text: &str) -> Result<u64, String> {
-    text.parse().map_err(|_| {
-        format!("`{text}` is not a number of seconds since 1970; names of contexts are not taken here")
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

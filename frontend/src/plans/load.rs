@@ -1,6 +1,5 @@
 //! From a plan file to checked products, one for every combination.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures_util::future::join;
@@ -19,16 +18,16 @@ use super::transfers::Transfers;
 use crate::catalogue::{self, Catalogue};
 use crate::failure::Failure;
 use crate::files::{self, Content};
-use crate::folder::{self, Folder};
+use crate::folder;
 use crate::gateway::{Gateway, Ref};
 use crate::images::Images;
-use crate::load::{both, catalogue_folder, requirements, without_effect};
-use crate::named::{NamedContexts, Resolver};
+use crate::load::{both, catalogue_folder, requirements};
+use crate::named::{Demand, NamedContexts, Resolver};
 use crate::opening::Opening;
 use crate::options::{Locked, Options};
 use crate::request::{Common, Locks};
 use crate::status::Status;
-use crate::{answers, planning, platforms};
+use crate::{answers, idle, planning, platforms};
 
 /// What a plan may need, in one transfer: which of it only the manifest says, which is among it.
 const PATTERNS: [&str; 3] =
@@ -72,8 +71,7 @@ pub async fn load<'b, G: Gateway>(
     let folder = catalogue_folder(&resolver, &mut images, &own).await?;
     let patterns = PATTERNS.map(str::to_owned);
     let title = "[internal] load manifest, templates and fragments";
-    let reference =
-        folder::control_files(options, &folder, &patterns, "catalogue", title).solve(gateway).await?;
+    let reference = folder::control_files(options, &folder, &patterns, "plan", title).solve(gateway).await?;
     let (manifest, lock) =
         join(manifest(gateway, reference.as_ref(), &plan), lock(gateway, options, reference.as_ref(), &plan))
             .await;
@@ -83,13 +81,13 @@ pub async fn load<'b, G: Gateway>(
     let locked = requirements(lock.as_ref(), &entries);
     let (catalogue, locked_files) = join(
         catalogue::found_in(gateway, options, folder.clone(), reference, &entries),
-        locked_files(gateway, options, &folder, &locked),
+        catalogue::locked_files(gateway, options, &folder, &locked),
     )
     .await;
     let catalogue = Catalogue { locked_files: locked_files?, ..catalogue? };
     let (products, more) = plan.products(&manifest, &catalogue.files)?;
     warnings.extend(more);
-    warnings.extend(without_effect(&opening.manifest, options));
+    warnings.extend(idle::warnings(&opening.manifest, options, &opening.context, &products));
     let lock = lock.map(Arc::new);
     Ok(LoadedPlan { opening, plan, catalogue, products, warnings, lock, images, own })
 }
@@ -110,22 +108,6 @@ async fn lock<G: Gateway>(
         Content::Missing => Ok(None),
         Content::Unreadable(reason) => Err(Failure::refused(format!("the lock `{path}` {reason}"))),
     }
-}
-
-/// The digests of the requirements files that a lock names, which only it says.
-async fn locked_files<G: Gateway>(
-    gateway: &G,
-    options: &Options,
-    folder: &Folder,
-    paths: &[String],
-) -> Result<BTreeMap<String, String>, Status> {
-    if paths.is_empty() {
-        return Ok(BTreeMap::new());
-    }
-    let title = "[internal] load locked requirements";
-    let source = folder::control_files(options, folder, paths, "requirements", title);
-    let reference = source.solve(gateway).await?;
-    catalogue::digests(gateway, reference.as_ref(), paths).await
 }
 
 /// The manifest that is varied.
@@ -214,7 +196,7 @@ impl<G: Gateway> LoadedPlan<'_, G> {
         own_image: Option<&State>,
     ) -> Result<Vec<Row>, Failure> {
         let tried = self.tried(options);
-        let contexts = self.contexts(gateway, options, &tried).await?;
+        let contexts = self.contexts(gateway, options, own_image, &tried).await?;
         let requests = self.requests(options, &contexts, own_image, &tried);
         self.look_up(&tried, &requests, &contexts).await?;
         let rows = self.planned(options, &tried, &requests, &contexts).await?;
@@ -271,18 +253,27 @@ impl<G: Gateway> LoadedPlan<'_, G> {
         &mut self,
         gateway: &G,
         options: &Options,
+        own_image: Option<&State>,
         tried: &[(usize, Platform)],
     ) -> Result<NamedContexts, Failure> {
-        let mut contexts = NamedContexts::new();
         if options.contexts.named.is_empty() {
-            return Ok(contexts);
+            return Ok(NamedContexts::new());
         }
+        let requests = self.requests(options, &NamedContexts::new(), own_image, tried);
+        // What cannot be drafted is told when it is planned.
+        let drafts = tried.iter().zip(&requests).filter_map(|((at, platform), request)| {
+            Some(Demand::of(&Draft::new(&self.products[*at], request).ok()?, platform))
+        });
+        let mut demands: Vec<Demand> = Vec::new();
+        for demand in drafts {
+            if !demands.contains(&demand) {
+                demands.push(demand);
+            }
+        }
+        let platforms: Vec<Platform> = tried.iter().map(|(_, platform)| platform.clone()).collect();
+        self.warnings.extend(idle::contexts(&self.opening.manifest, options, &demands, &platforms));
         let resolver = Resolver { gateway, options, opening: &self.opening };
-        for (at, platform) in tried {
-            let platform = std::slice::from_ref(platform);
-            contexts.extend(resolver.contexts(&mut self.images, &self.products[*at], platform).await?);
-        }
-        Ok(contexts)
+        resolver.contexts(&mut self.images, &demands).await
     }
 
     fn requests(

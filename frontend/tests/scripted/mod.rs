@@ -85,6 +85,8 @@ pub(crate) struct Scripted {
     pub(crate) files: BTreeMap<String, BTreeMap<String, Node>>,
     /// Digest and config by the image's identifier and platform (`os/arch`), or by the identifier alone.
     pub(crate) images: BTreeMap<String, (String, Vec<u8>)>,
+    /// Times of repositories and downloads, by their identifiers.
+    pub(crate) times: BTreeMap<String, u64>,
     /// Rewritten identifiers, as a source policy makes them.
     pub(crate) rewritten: BTreeMap<String, String>,
     /// Files of what was built, in whichever filesystem they are asked for, by their paths from its root.
@@ -318,13 +320,21 @@ impl Gateway for Scripted {
         let identifier = self.rewritten.get(&asked).cloned().unwrap_or(asked);
         let platform =
             lookup.platform.map(|one| format!("{}/{}", one.os, one.architecture)).unwrap_or_default();
+        let rewritten = lookup.source.identifier != identifier;
+        let is_image = identifier.starts_with("docker-image://")
+            || (identifier.starts_with("oci-layout://") && !rewritten);
+        if !is_image {
+            let time = self.times.get(&identifier).copied();
+            let source = pb::SourceOp { identifier, ..lookup.source };
+            return Ok(ResolvedSource { source, image: None, time });
+        }
         let image =
             self.images.get(&format!("{identifier} {platform}")).or_else(|| self.images.get(&identifier));
         let Some((digest, config)) = image else {
             return Err(Status::new(format!("{identifier}: not found")));
         };
         let image = Some(ResolvedImage { digest: digest.clone(), config: config.clone() });
-        Ok(ResolvedSource { source: pb::SourceOp { identifier, ..lookup.source }, image })
+        Ok(ResolvedSource { source: pb::SourceOp { identifier, ..lookup.source }, image, time: None })
     }
 
     async fn solve(&self, request: SolveRequest) -> Result<Option<Ref>, Status> {

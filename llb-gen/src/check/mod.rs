@@ -23,7 +23,8 @@ pub use product::{CatalogueEntry, FileState};
 use crate::diagnostic::{Diagnostic, Diagnostics, Sink, Warnings};
 use crate::matrix::{self, Plan};
 use crate::model::{Fragment, List, Manifest, PerPlatform, Template};
-use crate::parse::{RawFragment, RawManifest, RawPlan, RawTemplate};
+use crate::parse::{RawFragment, RawManifest, RawPlan, RawPolicy, RawTemplate};
+use crate::policy::{self, Policy};
 use crate::text::{Place, SourceFile};
 
 macro_rules! alone {
@@ -63,6 +64,7 @@ alone! {
     RawTemplate => Template by manifest::template;
     RawFragment => Fragment by fragment::fragment;
     RawPlan => Plan by matrix::check::plan;
+    RawPolicy => Policy by policy::policy;
 }
 
 /// A yes-or-no member with its default.

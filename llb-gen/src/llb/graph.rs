@@ -104,6 +104,19 @@ impl Graph {
         self.nodes.iter().map(|node| (node.vertex.as_ref(), &node.meta))
     }
 
+    /// What these ops need that a daemon cannot do: each capability once, with the metadata of the first op that needs it.
+    pub fn lacking(&self, can: impl Fn(Cap) -> bool) -> Vec<(Cap, &Meta)> {
+        let mut lacking: BTreeMap<Cap, &Meta> = BTreeMap::new();
+        for node in &self.nodes {
+            node.meta.needs(|cap| {
+                if !can(cap) {
+                    lacking.entry(cap).or_insert(&node.meta);
+                }
+            });
+        }
+        lacking.into_iter().collect()
+    }
+
     /// Checks what must hold: digests and canonical encoding, inputs before users, indexes in range, each op once, no
     /// orphan, execs and file ops well formed.
     ///

@@ -165,19 +165,36 @@ impl Meta {
         }
     }
 
+    /// Every capability that the op and what is said about it need, but those of the description, without which a daemon
+    /// shows another name and does the same.
+    pub(crate) fn needs(&self, mut visit: impl FnMut(Cap)) {
+        self.caps.iter().copied().for_each(&mut visit);
+        self.said_caps(false).for_each(visit);
+    }
+
+    /// Whether the op may ask for more than a process usually may: the network, confinement or devices are chosen.
+    pub(crate) fn needs_rights(&self) -> bool {
+        const CHOSEN: [Cap; 3] = [Cap::EXEC_NETWORK, Cap::EXEC_SECURITY, Cap::EXEC_CDI];
+        self.caps.iter().any(|cap| CHOSEN.contains(cap))
+    }
+
     fn all_caps(&self, described: bool) -> Vec<Cap> {
-        let mut caps = self.caps.clone();
-        caps.extend(described.then_some(Cap::META_DESCRIPTION));
-        caps.extend((self.cache == CachePolicy::Ignore).then_some(Cap::META_IGNORE_CACHE));
-        caps.extend(self.export_cache.map(|_| Cap::META_EXPORT_CACHE));
-        caps.extend((!self.resources.is_empty()).then_some(Cap::EXEC_LINUX_RESOURCES));
-        caps
+        self.caps.iter().copied().chain(self.said_caps(described)).collect()
+    }
+
+    fn said_caps(&self, described: bool) -> impl Iterator<Item = Cap> + use<> {
+        let said = [
+            described.then_some(Cap::META_DESCRIPTION),
+            (self.cache == CachePolicy::Ignore).then_some(Cap::META_IGNORE_CACHE),
+            self.export_cache.map(|_| Cap::META_EXPORT_CACHE),
+            (!self.resources.is_empty()).then_some(Cap::EXEC_LINUX_RESOURCES),
+        ];
+        said.into_iter().flatten()
     }
 
     /// Capabilities that the terminal op repeats for the whole graph.
-    pub(crate) fn graph_caps(&self) -> impl Iterator<Item = Cap> {
-        self.all_caps(self.name.is_some() || !self.description.is_empty()).into_iter().filter(|cap| {
-            matches!(*cap, Cap::META_DESCRIPTION | Cap::META_IGNORE_CACHE | Cap::META_EXPORT_CACHE)
-        })
+    pub(crate) fn graph_caps(&self) -> impl Iterator<Item = Cap> + use<> {
+        let said = self.said_caps(self.name.is_some() || !self.description.is_empty());
+        said.filter(|cap| *cap != Cap::EXEC_LINUX_RESOURCES)
     }
 }

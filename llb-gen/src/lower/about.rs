@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::llb::{CachePolicy, LineRange, Location, Meta, SourceInfo};
+use crate::llb::{CachePolicy, LineRange, Location, Meta, ProgressGroup, SourceInfo};
 use crate::plan::PlannedFragment;
 use crate::plan::stage::PlannedStage;
 use crate::plan::step::PlannedStep;
@@ -15,6 +15,8 @@ use crate::text::{Place, SourceFile};
 pub(super) struct About {
     /// `linux/arm64 core 0.1.0`, the platform only where there are several.
     label: String,
+    /// The same without the platform.
+    bare: String,
     steps: usize,
     cache: CachePolicy,
     /// Whether the step itself is never from the cache, whatever is made for it.
@@ -23,18 +25,22 @@ pub(super) struct About {
     /// The fragment's file, one for all its steps.
     file: Arc<SourceInfo>,
     location: Option<Location>,
+    /// Where the manifest selects the fragment.
+    selected: Option<Location>,
 }
 
 impl About {
     pub(super) fn fragment(request: &Request, fragment: &PlannedFragment) -> Self {
         let name = format!("{} {}", fragment.name, fragment.version);
-        Self::new(request, &name, &fragment.name, fragment.steps.len(), source_info(&fragment.file))
+        let about = Self::new(request, &name, &fragment.name, fragment.steps.len(), fragment.source.clone());
+        Self { selected: Some(fragment.selected.clone()), ..about }
     }
 
     pub(super) fn stage(request: &Request, fragment: &PlannedFragment, stage: &PlannedStage) -> Self {
         let name = format!("{} {} {}", fragment.name, fragment.version, stage.name);
         let filter = format!("{}/{}", fragment.name, stage.name);
-        let mut about = Self::new(request, &name, &filter, stage.steps.len(), source_info(&fragment.file));
+        let mut about = Self::new(request, &name, &filter, stage.steps.len(), fragment.source.clone());
+        about.selected = Some(fragment.selected.clone());
         if request.no_cache.holds_for(&fragment.name) {
             about.cache = CachePolicy::Ignore;
         }
@@ -47,7 +53,17 @@ impl About {
             Naming::WithPlatform => format!("{} {name}", request.platform),
         };
         let cache = if request.no_cache.holds_for(filter) { CachePolicy::Ignore } else { CachePolicy::Use };
-        Self { label, steps, cache, anew: false, at: None, file, location: None }
+        Self {
+            label,
+            bare: name.to_owned(),
+            steps,
+            cache,
+            anew: false,
+            at: None,
+            file,
+            location: None,
+            selected: None,
+        }
     }
 
     /// About what a test needs beside the image. No cache at all leaves nothing of it either.
@@ -91,17 +107,51 @@ impl About {
 
     /// The lines of a place of the fragment's file.
     fn location_of(&self, place: &Place) -> Location {
-        let lines = place.lines();
-        Location { file: Arc::clone(&self.file), lines: LineRange::new(lines.first, lines.last) }
+        located(&self.file, place)
     }
 
     /// The step's own name.
     pub(super) fn step(&self) -> Meta {
-        let meta = match &self.at {
-            Some((at, title)) => self.meta(&format!("[{} {at}/{}] {title}", self.label, self.steps)),
-            None => self.meta(&format!("[{}]", self.label)),
-        };
+        let meta = self.meta(&self.step_name());
         if self.anew { meta.cache(CachePolicy::Ignore) } else { meta }
+    }
+
+    /// The step's own name, over what belongs to it ([`About::beside`]).
+    pub(super) fn step_with_others(&self) -> Meta {
+        self.step().group(self.step_group())
+    }
+
+    /// What a step is made of beside its own op: clients show it as a part of the step.
+    pub(super) fn beside(&self, what: &str) -> Meta {
+        self.named(what).group(self.step_group())
+    }
+
+    /// As [`About::beside`], for an op that is the same on every platform.
+    pub(super) fn shared(&self, what: &str) -> Meta {
+        self.anywhere(what).group(self.step_group())
+    }
+
+    /// What is the same on every platform, and is one vertex then: it has one name.
+    pub(super) fn anywhere(&self, what: &str) -> Meta {
+        self.meta(&format!("[{}] {what}", self.bare))
+    }
+
+    /// What turns a fragment's steps into its layer, or fragments into a product: one line of a client's progress.
+    pub(super) fn composing(&self, what: &str) -> Meta {
+        let name = format!("[{}] compose", self.label);
+        self.named(what).group(ProgressGroup { id: name.clone(), name })
+    }
+
+    fn step_group(&self) -> ProgressGroup {
+        let name = self.step_name();
+        ProgressGroup { id: name.clone(), name }
+    }
+
+    fn step_name(&self) -> String {
+        match &self.at {
+            Some((at, title)) => format!("[{} {at}/{}] {title}", self.label, self.steps),
+            None => format!("[{}]", self.label),
+        }
     }
 
     /// Another name beside it: `workdir /opt`.
@@ -110,15 +160,28 @@ impl About {
     }
 
     fn meta(&self, name: &str) -> Meta {
-        let meta = Meta::named(name).cache(self.cache);
-        match &self.location {
-            Some(location) => meta.location(location.clone()),
-            None => meta,
-        }
+        let places = self.location.iter().chain(&self.selected);
+        places.fold(Meta::named(name).cache(self.cache), |meta, place| meta.location(place.clone()))
     }
 }
 
-pub(super) fn source_info(file: &SourceFile) -> Arc<SourceInfo> {
+/// About something that nobody wrote: clients treat such names as noise. It says the platform where there are several, for
+/// what is made differently on each.
+pub(super) fn internal(request: &Request, what: &str) -> Meta {
+    Meta::named(match request.naming {
+        Naming::Plain => format!("[internal] {what}"),
+        Naming::WithPlatform => format!("[{} internal] {what}", request.platform),
+    })
+}
+
+/// The lines of a place of this file.
+pub(crate) fn located(file: &Arc<SourceInfo>, place: &Place) -> Location {
+    let lines = place.lines();
+    Location { file: Arc::clone(file), lines: LineRange::new(lines.first, lines.last) }
+}
+
+/// A file as source maps hold it.
+pub(crate) fn source_info(file: &SourceFile) -> Arc<SourceInfo> {
     Arc::new(SourceInfo {
         filename: file.path().to_owned(),
         data: file.shared_bytes(),

@@ -2,11 +2,11 @@
 
 use serde::Serialize;
 
-use super::about::About;
+use super::about::{About, internal};
 use super::exec::{EVIDENCE, evidence};
 use super::helper::json;
 use super::{LowerError, Lowering};
-use crate::llb::{Access, Copy, FileOp, Meta, State};
+use crate::llb::{Access, Copy, FileOp, State};
 use crate::model::{Bound, Contract};
 use crate::plan::PlannedFragment;
 use crate::plan::contracts::{ContractSide, PlannedProbe};
@@ -86,6 +86,6 @@ impl Lowering<'_> {
             Copy::new(probe, "/probe.json", format!("/{at}.json")).timestamp(self.timestamp())
         });
         let op = copies.fold(FileOp::on(&State::scratch()), FileOp::copy);
-        op.meta(Meta::named("[internal] contracts")).state()
+        op.meta(internal(self.plan.request, "contracts")).state()
     }
 }

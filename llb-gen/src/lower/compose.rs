@@ -43,7 +43,7 @@ impl Lowering<'_> {
             let below = self.plan.composition.below(fragment.index);
             let root = composer.root(self, &below)?;
             let root = self.gated(fragment, root, &below)?;
-            let stages = self.stages(fragment, &root)?;
+            let stages = self.noted_stages(fragment, &root)?;
             if let Some(stage) = self.plan.target.stage_of(fragment.index) {
                 return Ok(stages.get(stage).cloned().unwrap_or_default());
             }
@@ -55,6 +55,7 @@ impl Lowering<'_> {
             let about = About::fragment(self.plan.request, fragment);
             let settled = self.settle(&made.state, &root, &fragment.name, &about)?;
             self.probe(fragment, &root, &settled.root)?;
+            self.note_part(fragment, &root, &settled.root);
             composer.built.insert(fragment.index, Built { root, settled, titles: made.titles });
         }
         let layers = self.all_layers(&mut composer)?;
@@ -65,7 +66,7 @@ impl Lowering<'_> {
             self.note("[product] shared files of fragments side by side", Layer::Made);
         }
         let about = About::product(self.plan.request);
-        Ok(merge([&base].into_iter().chain(&layers).chain(&fix), about.named("merge")))
+        Ok(merge([&base].into_iter().chain(&layers).chain(&fix), about.composing("merge")))
     }
 
     /// The root of a fragment; known by its content where that saves running anything.
@@ -116,7 +117,7 @@ impl Composer {
         let about = About::product(lowering.plan.request);
         let base = lowering.ground();
         let root =
-            merge([&base].into_iter().chain(&layers).chain(&fix), about.named(&format!("merge {names}")));
+            merge([&base].into_iter().chain(&layers).chain(&fix), about.composing(&format!("merge {names}")));
         self.roots.insert(changing, root.clone());
         Ok(root)
     }

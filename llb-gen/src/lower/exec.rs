@@ -46,7 +46,9 @@ impl Lowering<'_> {
             exec = exec.device(name, *optional);
         }
         exec = self.sandbox(exec, planned);
-        Ok(exec.meta(about.step().resources(self.limits(&planned.limits))).run())
+        let about =
+            if planned.mounts.iter().any(has_parts) { about.step_with_others() } else { about.step() };
+        Ok(exec.meta(about.resources(self.limits(&planned.limits))).run())
     }
 
     /// Argv, environment, user, root, and the wrapper round them.
@@ -196,7 +198,7 @@ impl Lowering<'_> {
         stages: &Stages,
         about: &About,
     ) -> Result<State, LowerError> {
-        let mut op = FileOp::on(&State::scratch()).meta(about.named("collect files of the fragment"));
+        let mut op = FileOp::on(&State::scratch()).meta(about.shared("collect files of the fragment"));
         for copy in copies {
             op = op.copy(self.copy(copy, step, stages)?.allow_empty_wildcard(false));
         }
@@ -230,7 +232,7 @@ impl Lowering<'_> {
         let owner =
             crate::llb::Owner { user: Some(Id::Number(folder.uid)), group: Some(Id::Number(folder.gid)) };
         let mkdir = Mkdir::new("/cache", folder.mode).owner(owner).timestamp(self.timestamp());
-        let op = FileOp::on(&source).mkdir(mkdir).meta(about.named("folder of a cache mount"));
+        let op = FileOp::on(&source).mkdir(mkdir).meta(about.shared("folder of a cache mount"));
         (op.state(), Some("/cache".to_owned()))
     }
 
@@ -256,9 +258,18 @@ impl Lowering<'_> {
             .mount(evidence())
             .network(Network::None)
             .platform(self.platform())
-            .meta(about.named("check owners"));
+            .meta(about.beside("check owners"));
         let checked = check.run().mount(EVIDENCE);
         Ok(Some(Copy::new(&checked, "/nothing-*", "/").allow_wildcard(true).allow_empty_wildcard(true)))
+    }
+}
+
+/// Whether a mount is made by an op of its own.
+fn has_parts(mount: &PlannedMount) -> bool {
+    match mount {
+        PlannedMount::Collected { .. } => true,
+        PlannedMount::Cache { folder, .. } => folder.is_some(),
+        _ => false,
     }
 }
 

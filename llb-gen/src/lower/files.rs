@@ -16,11 +16,11 @@ impl Lowering<'_> {
         stages: &Stages,
         about: &About,
     ) -> Result<State, LowerError> {
-        let guard = self.owner_guard(actions, step, on, about)?;
-        let mut op = FileOp::on(on).meta(about.step());
-        for guard in guard.into_iter().chain(self.presence_guard(actions, on, about)) {
-            op = op.copy(guard);
-        }
+        let owners = self.owner_guard(actions, step, on, about)?;
+        let guards: Vec<Copy> = owners.into_iter().chain(self.presence_guard(actions, on, about)).collect();
+        let alone = guards.is_empty() && !actions.iter().any(has_parts);
+        let about_all = if alone { about.step() } else { about.step_with_others() };
+        let mut op = guards.into_iter().fold(FileOp::on(on).meta(about_all), FileOp::copy);
         for action in actions {
             op = self.file_action(op, action, step, stages, about)?;
         }
@@ -44,7 +44,7 @@ impl Lowering<'_> {
                 let op = op.mkfile(Mkfile::new(path, 0o644, Vec::new()).timestamp(time));
                 let content = Mkfile::new("/content", 0o644, content.clone()).timestamp(time);
                 let content = FileOp::on(&State::scratch()).mkfile(content);
-                let content = content.meta(about.named(&format!("content of {path}"))).state();
+                let content = content.meta(about.shared(&format!("content of {path}"))).state();
                 let copy = Copy::new(&content, "/content", path).mode(*mode).timestamp(time);
                 op.copy(owned(copy, owner.as_ref(), Copy::owner))
             }
@@ -69,7 +69,7 @@ impl Lowering<'_> {
             }
             PlannedFile::Http { url, checksum, name, dest, mode, owner, unpack } => {
                 let source = Http::new(url).checksum(checksum).filename(name);
-                let source = source.meta(about.named(&format!("fetch {url}"))).state();
+                let source = source.meta(about.anywhere(&format!("fetch {url}"))).state();
                 let copy = Copy::new(&source, format!("/{name}"), dest).create_dest_path().timestamp(time);
                 let copy = match (unpack, mode) {
                     (true, _) => copy.unpack(),
@@ -79,8 +79,8 @@ impl Lowering<'_> {
                 op.copy(owned(copy, owner.as_ref(), Copy::owner))
             }
             PlannedFile::Git { url, commit, subdir, keep_git_dir, dest, include, exclude, mode, owner } => {
-                let source =
-                    Git::new(url, Some(commit), subdir.as_deref()).meta(about.named(&format!("fetch {url}")));
+                let source = Git::new(url, Some(commit), subdir.as_deref())
+                    .meta(about.anywhere(&format!("fetch {url}")));
                 let source = if *keep_git_dir { source.keep_git_dir() } else { source };
                 let copy =
                     Copy::new(&source.state(), "/", dest).create_dest_path().dir_contents().timestamp(time);
@@ -97,7 +97,7 @@ impl Lowering<'_> {
         let (parent, name) = path.rsplit_once('/').unwrap_or(("", path));
         let folder = Mkdir::new(format!("/{name}"), 0o755).timestamp(self.timestamp());
         let folder = FileOp::on(&State::scratch()).mkdir(folder);
-        let folder = folder.meta(about.named(&format!("mode and owner of {path}"))).state();
+        let folder = folder.meta(about.shared(&format!("mode and owner of {path}"))).state();
         let copy = Copy::new(&folder, "/", format!("{parent}/")).dir_contents();
         let copy = copy.mode(mode.unwrap_or(0o755)).timestamp(self.timestamp());
         owned(copy, owner, Copy::owner)
@@ -116,7 +116,7 @@ impl Lowering<'_> {
             copy.exclude(["**"]).timestamp(self.timestamp())
         });
         let op = names.fold(FileOp::on(&State::scratch()), FileOp::copy);
-        let checked = op.meta(about.named("check that it is there")).state();
+        let checked = op.meta(about.beside("check that it is there")).state();
         let guard = Copy::new(&checked, "/nothing-*", "/").allow_wildcard(true).allow_empty_wildcard(true);
         (!checked.is_scratch()).then_some(guard)
     }
@@ -154,6 +154,15 @@ impl Lowering<'_> {
                 self.trees.get(files).cloned().ok_or_else(missing)
             }
         }
+    }
+}
+
+/// Whether an action is made of more than its own op.
+fn has_parts(action: &PlannedFile) -> bool {
+    match action {
+        PlannedFile::File { .. } => true,
+        PlannedFile::Folder { mode, owner, .. } => mode.is_some() || owner.is_some(),
+        _ => false,
     }
 }
 

@@ -25,7 +25,7 @@ impl Lowering<'_> {
                 op.remove(if path.contains(['*', '?', '[']) { remove.wildcard() } else { remove })
             });
             let shown = paths.join(" ");
-            let without = without.meta(about.named(&format!("without {shown}"))).state();
+            let without = without.meta(about.composing(&format!("without {shown}"))).state();
             let part = self.delta(&without, &upper, &format!("delta of {shown}"), &about);
             parts.push((part, titled(&shown)));
             upper = without;
@@ -71,7 +71,7 @@ impl Lowering<'_> {
             group.iter().flat_map(|one| composer.layers_of(self, one)).map(|(delta, _)| delta).collect();
         let about = About::product(self.plan.request);
         let shown = names.join(" + ");
-        let upper = merge([&lower].into_iter().chain(&deltas), about.named(&format!("fold {shown}")));
+        let upper = merge([&lower].into_iter().chain(&deltas), about.composing(&format!("fold {shown}")));
         let delta = self.delta(&lower, &upper, &format!("delta of {shown}"), &about);
         Ok((delta, format!("[{shown}] {}", group.iter().map(super::label).collect::<Vec<_>>().join("; "))))
     }

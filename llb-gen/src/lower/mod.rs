@@ -8,10 +8,12 @@
 mod about;
 mod checks;
 mod compose;
+mod demands;
 mod exec;
 mod files;
 mod helper;
 mod layout;
+mod parts;
 mod resolution;
 mod step_run;
 mod test_device;
@@ -35,6 +37,9 @@ use crate::record::{Budget, Selected};
 use crate::request::DEFAULT_EPOCH;
 
 use about::About;
+pub(crate) use about::{located, source_info};
+pub use demands::{Privileged, Right};
+pub use parts::{FragmentPart, Parts, StagePart};
 pub use resolution::Resolution;
 pub use step_run::StepRun;
 pub use test_groups::TestGroup;
@@ -71,6 +76,8 @@ pub struct Lowered {
     pub budget: Option<Budget>,
     /// What must succeed before the image is anybody's: its filesystem is of no interest.
     pub checks: Graph,
+    /// What it is made of, to be looked at apart.
+    pub parts: Parts,
 }
 
 impl Lowered {
@@ -111,6 +118,7 @@ impl Plan<'_> {
             resolutions: std::mem::take(&mut lowering.resolutions),
             budget: self.budget,
             selected: self.selected.clone(),
+            parts: std::mem::take(&mut lowering.parts).within(&graph, lowering.context()),
             skipped: self.tests.skipped.clone(),
             graph,
             checks: Graph::of(&lowering.checks()),
@@ -196,6 +204,8 @@ struct Lowering<'a> {
     probes: Vec<State>,
     /// The processes so far, those of stages that nobody needs among them.
     steps: Vec<StepRun>,
+    /// What fragments and stages made, those that nobody needs among them.
+    parts: Parts,
     /// Whether the product is merged from deltas.
     merged: bool,
     /// What is to be found out about steps that are not locked.
@@ -223,6 +233,7 @@ impl<'a> Lowering<'a> {
             annotations: BTreeMap::new(),
             probes: Vec::new(),
             steps: Vec::new(),
+            parts: Parts::default(),
             merged: plan.is_merged(),
             resolutions: Vec::new(),
             unlocked: BTreeSet::new(),
@@ -244,12 +255,13 @@ impl Lowering<'_> {
     fn chain(&mut self) -> Result<State, LowerError> {
         let mut state = self.base();
         for fragment in &self.plan.fragments {
-            let stages = self.stages(fragment, &state)?;
+            let stages = self.noted_stages(fragment, &state)?;
             if let Some(stage) = self.plan.target.stage_of(fragment.index) {
                 return Ok(stages.get(stage).cloned().unwrap_or_default());
             }
             let made = self.fragment(fragment, &stages, &state)?;
             self.probe(fragment, &state, &made.state)?;
+            self.note_part(fragment, &state, &made.state);
             let label = label(fragment);
             made.titles.iter().for_each(|title| self.note(&format!("[{label}] {title}"), Layer::Made));
             self.note_config(&label, &fragment.change);

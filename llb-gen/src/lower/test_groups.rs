@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::about::source_info;
+use super::about::{internal, source_info};
 use super::exec::{EVIDENCE, evidence};
 use super::trees::own_files;
 use super::{LowerError, Lowering, StepRun};
@@ -188,7 +188,9 @@ impl Lowering<'_> {
             true => {
                 let file = Mkfile::new("/tests.json", 0o644, config).timestamp(self.timestamp());
                 let file = FileOp::on(&State::scratch()).mkfile(file);
-                let file = file.meta(Meta::named("[internal] what is tested")).state();
+                let file = file
+                    .meta(internal(self.plan.request, &format!("what is tested by {}", first.identity.name)))
+                    .state();
                 let file = Mount::read_only(CONFIG, &file).select("/tests.json");
                 exec.env("FACTORY_TESTS", r#"{"file":true}"#).mount(file)
             }

@@ -17,6 +17,7 @@ use raw::fragment::FragmentFile;
 use raw::lock::LockFile;
 use raw::manifest::ManifestFile;
 use raw::matrix::PlanFile;
+use raw::policy::PolicyFile;
 use raw::template::TemplateFile;
 
 /// A manifest as it is written.
@@ -51,6 +52,14 @@ pub struct RawPlan {
     pub(crate) found: Found,
 }
 
+/// A policy as it is written.
+#[derive(Debug, Clone)]
+pub struct RawPolicy {
+    pub(crate) file: SourceFile,
+    pub(crate) raw: PolicyFile,
+    pub(crate) found: Found,
+}
+
 macro_rules! documents {
     ($($type:ident),+) => {$(
         impl $type {
@@ -66,7 +75,7 @@ macro_rules! documents {
     )+};
 }
 
-documents!(RawManifest, RawTemplate, RawFragment, RawPlan);
+documents!(RawManifest, RawTemplate, RawFragment, RawPlan, RawPolicy);
 
 /// Reads a lock as it is written.
 pub(crate) fn lock(file: &SourceFile, sink: &mut Sink) -> Option<LockFile> {

@@ -143,7 +143,7 @@ fn script(apt: &Apt, here: &Here<'_>, locked: Option<&Packages>) -> Result<Strin
         Some(packages) => {
             let pinned =
                 format!("{options} -o Dir::Etc::Preferences={PINS} -o Dir::Etc::PreferencesParts=/dev/null");
-            lines.push(what_is_gone(packages, &options, here));
+            lines.push(what_is_gone(packages, &archives(moment.as_deref()), here));
             ("locked ".to_owned(), pinned)
         }
     };
@@ -168,14 +168,20 @@ fn options(apt: &Apt, scope: &Scope, moment: Option<&str>) -> Result<String, Dia
     let mut options =
         "-y -o Dpkg::Use-Pty=0 -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold"
             .to_owned();
-    if moment.is_some() {
-        options += &format!(
-            " -o Acquire::Check-Valid-Until=false -o Dir::Etc::SourceList={SNAPSHOT_SOURCES}/sources.list \
-             -o Dir::Etc::SourceParts={SNAPSHOT_SOURCES}/parts"
-        );
-    }
+    options += &archives(moment);
     options += if *apt.recommends.get(scope)? { " --install-recommends" } else { " --no-install-recommends" };
     Ok(options)
+}
+
+/// Options for whatever reads the lists of archives: the snapshot's instead of the image's own.
+fn archives(moment: Option<&str>) -> String {
+    let of_snapshot = || {
+        format!(
+            " -o Acquire::Check-Valid-Until=false -o Dir::Etc::SourceList={SNAPSHOT_SOURCES}/sources.list \
+             -o Dir::Etc::SourceParts={SNAPSHOT_SOURCES}/parts"
+        )
+    };
+    moment.map(|_| of_snapshot()).unwrap_or_default()
 }
 
 /// Packages for a command line. What names a release is a version where that is locked: the release may have another by now.
@@ -203,7 +209,7 @@ fn pins(packages: &Packages) -> String {
 }
 
 /// A function that runs a command, and says which locked packages are gone where that fails.
-fn what_is_gone(packages: &Packages, options: &str, here: &Here<'_>) -> String {
+fn what_is_gone(packages: &Packages, archives: &str, here: &Here<'_>) -> String {
     let names: Vec<String> = packages
         .keys()
         .map(|name| format!("'{}'", name.as_str().split(':').next().unwrap_or_default()))
@@ -211,7 +217,7 @@ fn what_is_gone(packages: &Packages, options: &str, here: &Here<'_>) -> String {
     let update = here.locks.map(|locks| format!("factory lock {} --update", locks.manifest()));
     format!(
         "locked() {{\n\"$@\" && return 0\ncode=$?\n\
-         there=$(apt-cache {options} madison {} 2>/dev/null | tr -d ' ') || :\n\
+         there=$(apt-cache{archives} madison {} 2>/dev/null | tr -d ' ') || :\n\
          while read -r name version; do\n\
          [ \"$(dpkg-query -W -f '${{Version}}' \"$name\" 2>/dev/null)\" != \"$version\" ] || continue\n\
          versions=$(printf '%s\\n' \"$there\" | awk -F'|' -v name=\"${{name%%:*}}\" '$1 == name {{ printf \" %s\", $2 }}')\n\

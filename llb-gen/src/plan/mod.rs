@@ -19,17 +19,18 @@ mod user;
 mod view;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::diagnostic::{Diagnostic, Diagnostics, Sink, Warnings};
 use crate::draft::{Draft, ImageLookup};
 use crate::image::ImageConfig;
-use crate::llb::{Cap, State};
+use crate::llb::{Cap, Location, SourceInfo, State};
 use crate::lock::{FragmentId, LockTarget, StepPath};
+use crate::lower::{located, source_info};
 use crate::model::{Base, ByteSize, Composition, Environments, Given, ImagePath, Level, Value};
 use crate::record::{Budget, Selected};
 use crate::request::Request;
 use crate::target::Target;
-use crate::text::SourceFile;
 
 use config::ConfigChange;
 use contracts::{ContractSide, PlannedProbe};
@@ -109,8 +110,10 @@ pub(crate) struct PlannedFragment {
     pub(crate) locked_as: (FragmentId, LockTarget, Vec<String>),
     pub(crate) name: String,
     pub(crate) version: String,
-    /// Its `fragment.json`.
-    pub(crate) file: SourceFile,
+    /// Its `fragment.json`, as source maps hold it.
+    pub(crate) source: Arc<SourceInfo>,
+    /// The lines of the manifest that select it.
+    pub(crate) selected: Location,
     /// The folder that containers start in, where this fragment moved it: made before its steps.
     pub(crate) workdir: Option<String>,
     pub(crate) steps: Vec<PlannedStep>,
@@ -171,8 +174,11 @@ impl<'a> Draft<'a> {
         }
         let mut views = Views::new(self.product, &levels, View { image, shell });
         let taking_part = self.target.fragments(self.product);
-        let fragments =
-            taking_part.iter().map(|&index| self.fragment(index, &mut views, &images, sink)).collect();
+        let source = source_info(&self.product.manifest.file);
+        let fragments = taking_part
+            .iter()
+            .map(|&index| self.fragment(index, &source, &mut views, &images, sink))
+            .collect();
         let View { mut image, shell } = views.finish(&self.target);
         let manifest = &self.product.manifest;
         engine::judge_options(self.request, manifest.id.place(), sink);
@@ -180,8 +186,8 @@ impl<'a> Draft<'a> {
         let mut manifest_change = ConfigChange::default();
         if self.target == Target::Product {
             manifest_change = config::apply(&manifest.config, &levels.manifest, &shell, &mut image, sink);
-            self.request.labels.iter().for_each(|(name, value)| image.set_label(name, value));
         }
+        self.request.labels.iter().for_each(|(name, value)| image.set_label(name, value));
         self.locking.whole(&self, sink);
         let tests = test::plan(&self, &image, &shell, sink);
         let budget = sink.ok(self.budget())?;
@@ -229,6 +235,7 @@ impl<'a> Draft<'a> {
     fn fragment(
         &self,
         index: usize,
+        manifest: &Arc<SourceInfo>,
         views: &mut Views<'_>,
         images: &BTreeMap<ImageLookup, ImageAnswer>,
         sink: &mut Sink,
@@ -259,7 +266,8 @@ impl<'a> Draft<'a> {
             locked_as: locks.identity(),
             name: fragment.name.to_string(),
             version: fragment.version.to_string(),
-            file: fragment.file.clone(),
+            source: source_info(&fragment.file),
+            selected: located(manifest, self.product.manifest.fragments[index].name.place()),
             workdir: (own.image.workdir() != below.image.workdir()).then(|| own.image.workdir().to_owned()),
             probes: probes.collect(),
             steps,

@@ -115,6 +115,16 @@ impl SourceFile {
         bytes.strip_suffix(b"\r").unwrap_or(bytes)
     }
 
+    /// The bytes of the lines `first` to `last` (counted from 1, both included); empty where there are no such lines.
+    #[must_use]
+    pub fn span_of_lines(&self, first: u32, last: u32) -> Span {
+        let start = |line: u32| {
+            let index = (line as usize).saturating_sub(1);
+            self.inner.lines.get(index).map_or(self.bytes().len(), |start| *start as usize)
+        };
+        Span::new(start(first), start(last) + self.line(last).len())
+    }
+
     /// Where the byte at `offset` is. An offset past the end is taken as the end.
     #[must_use]
     pub fn location(&self, offset: usize) -> Location {
@@ -129,9 +139,14 @@ impl SourceFile {
     /// The lines that `span` touches.
     #[must_use]
     pub fn line_range(&self, span: Span) -> LineRange {
-        let first = self.location(span.start()).line;
+        let line = |offset: usize| {
+            let offset = offset.min(self.bytes().len());
+            let line = self.inner.lines.partition_point(|start| *start as usize <= offset);
+            u32::try_from(line).unwrap_or(u32::MAX)
+        };
+        let first = line(span.start());
         let last_byte = span.end().saturating_sub(1).max(span.start());
-        LineRange { first, last: self.location(last_byte).line.max(first) }
+        LineRange { first, last: line(last_byte).max(first) }
     }
 }
 

@@ -59,16 +59,45 @@ impl ControlBuild {
         self
     }
 
-    /// Runs the build and gives the exporter's answer: `containerimage.digest` and others.
+    /// With an image in a registry as its result.
+    #[must_use]
+    pub fn push(self, name: &str) -> Self {
+        self.store(name).attribute("push", "true").attribute("store", "false")
+    }
+
+    /// With an attribute of the result.
+    #[must_use]
+    pub fn attribute(mut self, name: &str, value: &str) -> Self {
+        for (_, attributes) in self.exporter.iter_mut() {
+            attributes.insert(name.to_owned(), value.to_owned());
+        }
+        self
+    }
+
+    /// With an option of the frontend.
+    #[must_use]
+    pub fn option(mut self, name: &str, value: &str) -> Self {
+        self.options.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// Runs the build on the lab's engine and gives the exporter's answer: `containerimage.digest` and others.
     ///
     /// # Errors
     /// The message of the daemon's status.
     pub fn run(&self) -> Result<BTreeMap<String, String>, String> {
-        let lab = Lab::get();
-        let _slot = lab.slot();
+        self.run_by(Lab::get().buildx())
+    }
+
+    /// The same on the engine that this `docker buildx` talks to.
+    ///
+    /// # Errors
+    /// The message of the daemon's status.
+    pub fn run_by(&self, buildx: std::process::Command) -> Result<BTreeMap<String, String>, String> {
+        let _slot = Lab::get().slot();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            let mut dial = Dial::start(lab);
+            let mut dial = Dial::start(buildx);
             let solved = tokio::time::timeout(LIMIT, self.solve(&mut dial)).await;
             dial.end().await;
             solved.unwrap_or_else(|_| panic!("the build still ran after {LIMIT:?}"))
@@ -108,8 +137,8 @@ struct Dial {
 }
 
 impl Dial {
-    fn start(lab: &Lab) -> Self {
-        let mut command = Command::from(lab.buildx());
+    fn start(buildx: std::process::Command) -> Self {
+        let mut command = Command::from(buildx);
         command.arg("dial-stdio").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         Self { child: command.kill_on_drop(true).spawn().unwrap() }
     }

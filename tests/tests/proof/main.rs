@@ -12,5 +12,6 @@ mod kill_matrix;
 mod memory;
 mod plans;
 mod products;
+mod published;
 mod report;
 mod reported;

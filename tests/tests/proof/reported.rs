@@ -155,7 +155,7 @@ fn documents(files: &BTreeMap<String, Vec<u8>>, folder: &str, schema: &str) -> V
     valid.collect()
 }
 
-fn collect(folder: &Path, path: &str, files: &mut BTreeMap<String, Vec<u8>>) {
+pub(crate) fn collect(folder: &Path, path: &str, files: &mut BTreeMap<String, Vec<u8>>) {
     for entry in std::fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display())) {
         let entry = entry.unwrap();
         let name = entry.file_name().into_string().unwrap();

@@ -4,12 +4,12 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
-use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use base64::Engine as _;
-use factory_tests::{Lab, run};
+use factory_tests::Lab;
 
 /// When every file was made, as HTTP writes it.
 const MODIFIED: &str = "Tue, 14 Nov 2023 22:13:20 GMT";
@@ -59,7 +59,7 @@ impl Site {
         let encode =
             |(user, password)| base64::engine::general_purpose::STANDARD.encode(format!("{user}:{password}"));
         let authorization = credentials.map(|pair| format!("Basic {}", encode(pair)));
-        let listener = TcpListener::bind((gateway(), port)).unwrap();
+        let listener = TcpListener::bind((Lab::get().host_address(), port)).unwrap();
         let site = Self { address: listener.local_addr().unwrap(), sent: Arc::default() };
         let (content, sent) = (Content { files, authorization }, Arc::clone(&site.sent));
         std::thread::spawn(move || {
@@ -80,6 +80,12 @@ impl Site {
     pub(crate) fn take_sent(&self) -> Vec<Sent> {
         let all = std::mem::take(&mut *self.sent.lock().unwrap());
         all.into_iter().filter(|sent| sent.status == 200).collect()
+    }
+
+    /// Every path that it was asked for since it was last asked, whatever it answered.
+    pub(crate) fn take_asked(&self) -> Vec<String> {
+        let all = std::mem::take(&mut *self.sent.lock().unwrap());
+        all.into_iter().map(|sent| sent.path).collect()
     }
 }
 
@@ -130,13 +136,6 @@ fn headers(path: &str, status: u16) -> String {
     // Without a date pip does not count the age, and keeps nothing.
     let times = format!("Date: {MODIFIED}\r\nLast-Modified: {MODIFIED}\r\nCache-Control: {age}\r\n");
     format!("Content-Type: {kind}\r\nETag: {TAG}\r\n{times}{challenge}")
-}
-
-/// This machine as the containers of the engine see it.
-pub(crate) fn gateway() -> IpAddr {
-    let format = "{{(index .IPAM.Config 0).Gateway}}";
-    let finished = run(Lab::get().docker().args(["network", "inspect", "bridge", "--format", format]));
-    finished.expect("docker network inspect bridge").trim().parse().unwrap()
 }
 
 /// The files of `fixtures/packages` by the path at which a server has them.

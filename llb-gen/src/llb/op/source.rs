@@ -47,6 +47,24 @@ impl Source {
     }
 }
 
+/// A source that the daemon itself answered with, after a source policy has put it in the place of another.
+pub fn rewritten(op: &pb::SourceOp, platform: Option<Platform>, meta: Meta) -> State {
+    let scheme = op.identifier.split("://").next().unwrap_or_default();
+    let cap = match scheme {
+        "oci-layout" => Cap::SOURCE_OCI_LAYOUT,
+        "git" => Cap::SOURCE_GIT,
+        "http" | "https" => Cap::SOURCE_HTTP,
+        "local" => Cap::SOURCE_LOCAL,
+        _ => Cap::SOURCE_IMAGE,
+    };
+    let mut source = Source::new(op.identifier.clone(), [cap]);
+    source.attrs.clone_from(&op.attrs);
+    // Of which platform a source is only these ask.
+    source.platform = platform.filter(|_| matches!(scheme, "docker-image" | "oci-layout"));
+    source.meta = meta;
+    source.state()
+}
+
 /// How the daemon looks an image up (`image.resolvemode`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ResolveMode {
@@ -312,6 +330,27 @@ impl Git {
         self
     }
 
+    /// Leaves the submodules out.
+    #[must_use]
+    pub fn skip_submodules(mut self) -> Self {
+        self.0.attr("git.skipsubmodules", "true", Some(Cap::SOURCE_GIT_SKIP_SUBMODULES));
+        self
+    }
+
+    /// The time that files get: `commit`, or `checkout`, the daemon's own way.
+    #[must_use]
+    pub fn mtime(mut self, policy: &str) -> Self {
+        self.0.attr("git.mtime", policy, Some(Cap::SOURCE_GIT_MTIME));
+        self
+    }
+
+    /// Fetches the commit of [`Git::checksum`] whatever the reference leads to.
+    #[must_use]
+    pub fn fetch_by_commit(mut self) -> Self {
+        self.0.attr("git.fetchbycommit", "true", Some(Cap::SOURCE_GIT_FETCH_BY_COMMIT));
+        self
+    }
+
     /// Fetches over ssh through the client's agent of this id.
     #[must_use]
     pub fn ssh(mut self, id: &str) -> Self {
@@ -331,6 +370,11 @@ impl Git {
     pub fn meta(mut self, meta: Meta) -> Self {
         self.0.meta = meta;
         self
+    }
+
+    /// The op alone, as `ResolveSourceMeta` takes it.
+    pub fn to_pb(&self) -> pb::SourceOp {
+        self.0.op()
     }
 
     /// The working tree.
@@ -383,6 +427,11 @@ impl Http {
     pub fn meta(mut self, meta: Meta) -> Self {
         self.0.meta = meta;
         self
+    }
+
+    /// The op alone, as `ResolveSourceMeta` takes it.
+    pub fn to_pb(&self) -> pb::SourceOp {
+        self.0.op()
     }
 
     /// The filesystem with the file.

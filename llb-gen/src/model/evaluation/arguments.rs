@@ -97,6 +97,12 @@ impl Product {
     fn warn_of_unknown(&self, given: &BTreeMap<String, String>, sink: &mut Sink) {
         let declared = self.declared_arguments();
         let place = self.manifest.id.place();
+        for name in given.keys().filter(|name| says_platform(name)) {
+            let message =
+                format!("build argument `{name}` cannot be given: it says what is built, and where");
+            let help = "it has no effect; `--platform` and `--target` choose";
+            sink.push(Diagnostic::warning("unknown-build-argument", place, message).help(help));
+        }
         for name in given.keys().filter(|name| !declared.contains(name.as_str()) && !is_predefined(name)) {
             let near = nearest(name, declared.iter().copied());
             let help = match near {
@@ -113,11 +119,17 @@ impl Product {
 fn is_predefined(name: &str) -> bool {
     let upper = name.to_ascii_uppercase();
     let proxies = ["HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY"];
+    // Of what BuildKit or the frontend might act on, the frontend knows all there is.
     upper.starts_with("BUILDKIT_")
+        || name.starts_with("FACTORY_")
         || name == "SOURCE_DATE_EPOCH"
-        || name == "FACTORY_BUILT_ON"
         || proxies.contains(&upper.as_str())
-        || PLATFORM_VARIABLES.contains(&name)
+        || says_platform(name)
+}
+
+/// Whether a Dockerfile's frontend offers an argument of this name by itself.
+fn says_platform(name: &str) -> bool {
+    PLATFORM_VARIABLES.contains(&name) || ["TARGETOSVERSION", "BUILDOSVERSION", "TARGETSTAGE"].contains(&name)
 }
 
 fn platform_variables(scope: &mut Scope, target: &Platform, build: &Platform) {

@@ -13,6 +13,7 @@ pub(crate) mod manifest;
 pub(crate) mod matrix;
 pub(crate) mod mounts;
 pub(crate) mod packages;
+pub(crate) mod policy;
 pub(crate) mod run;
 pub(crate) mod short;
 pub(crate) mod step;

@@ -1,0 +1,5 @@
+//! What the fuzz targets call.
+
+pub mod entries;
+pub mod house;
+pub mod shared;

@@ -1,0 +1,179 @@
+//! What `factory verify` answers: for people and for programs.
+
+use std::fmt::Write as _;
+
+use serde::Serialize;
+
+use super::evidence::{Evidence, Look};
+use super::judge::{Check, Judgement, Outcome};
+use crate::registry::Fault;
+
+/// The answer to a question about an image.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Answer {
+    /// The version of this form, 1.
+    pub schema_version: u32,
+    /// The image as it was asked for.
+    pub image: String,
+    /// The digest that it led to, where it led somewhere.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
+    /// The policy: its path.
+    pub policy: String,
+    /// The policy's digest.
+    pub policy_digest: String,
+    /// `accepted`, `refused` or `unknown`.
+    pub verdict: &'static str,
+    /// When it was judged, in UTC.
+    pub judged_at: String,
+    /// The keys that were trusted, by their ids.
+    pub keys: Vec<String>,
+    /// Every rule on every platform.
+    pub checks: Vec<Check>,
+    /// What was found and counts or could count.
+    pub attestations: Vec<Listed>,
+    /// What was found and does not count, and why.
+    pub passed_over: Vec<String>,
+}
+
+/// An attestation as it is listed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Listed {
+    /// What kind of thing it says.
+    pub predicate_type: String,
+    /// The digest of the manifest that it was found at.
+    pub about: String,
+    /// The platform of that, where it is an image.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub platform: Option<String>,
+    /// The digest of its statement.
+    pub statement: String,
+    /// `index`, `referrer` or `tag`.
+    pub found: &'static str,
+    /// The key that has signed it by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signed_by: Option<String>,
+}
+
+/// What every answer says, whatever came of it.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    /// The image as it was asked for.
+    pub image: String,
+    /// The policy's path.
+    pub policy: String,
+    /// The policy's digest.
+    pub policy_digest: String,
+    /// The keys that are trusted, by their ids.
+    pub keys: Vec<String>,
+    /// When it is judged, in UTC.
+    pub judged_at: String,
+}
+
+impl Asked {
+    fn answer(self, verdict: Outcome) -> Answer {
+        Answer {
+            schema_version: 1,
+            image: self.image,
+            digest: None,
+            policy: self.policy,
+            policy_digest: self.policy_digest,
+            verdict: word(verdict),
+            judged_at: self.judged_at,
+            keys: self.keys,
+            checks: Vec::new(),
+            attestations: Vec::new(),
+            passed_over: Vec::new(),
+        }
+    }
+}
+
+fn word(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Held => "accepted",
+        Outcome::Unknown => "unknown",
+        Outcome::Refused => "refused",
+    }
+}
+
+impl Answer {
+    /// The answer where the image could be looked at.
+    #[must_use]
+    pub fn of(asked: Asked, evidence: &Evidence, judgement: &Judgement) -> Self {
+        let looks = evidence.looks.iter().map(|of| (Some(of.platform.to_string()), &of.look));
+        let root = std::iter::once((None, &evidence.root));
+        let all: Vec<(Option<String>, &Look)> = root
+            .filter(|(_, root)| !evidence.looks.iter().any(|of| of.look.digest == root.digest))
+            .chain(looks)
+            .collect();
+        let listed = all.iter().flat_map(|(platform, look)| {
+            look.attestations.iter().map(|one| Listed {
+                predicate_type: one.statement.predicate_type.clone(),
+                about: look.digest.clone(),
+                platform: platform.clone(),
+                statement: one.digest.clone(),
+                found: one.found.as_str(),
+                signed_by: one.signed_by.map(|id| id.to_string()),
+            })
+        });
+        let attestations = listed.collect();
+        let mut passed_over: Vec<String> =
+            all.iter().flat_map(|(_, look)| look.passed_over.clone()).collect();
+        passed_over.sort();
+        passed_over.dedup();
+        Self {
+            digest: Some(evidence.root.digest.clone()),
+            attestations,
+            passed_over,
+            checks: judgement.checks.clone(),
+            ..asked.answer(judgement.outcome())
+        }
+    }
+
+    /// The answer where it could not: nothing is known, or it is not what its digest says.
+    #[must_use]
+    pub fn without_evidence(asked: Asked, fault: &Fault) -> Self {
+        let outcome = if fault.is_could_not_look() { Outcome::Unknown } else { Outcome::Refused };
+        let check = Check {
+            rule: "integrity",
+            place: None,
+            platform: None,
+            digest: String::new(),
+            outcome,
+            reasons: vec![fault.to_string()],
+        };
+        Self { checks: vec![check], ..asked.answer(outcome) }
+    }
+
+    /// For people: the verdict, a line for each check, and a line for each reason.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let mut out = String::new();
+        let digest = self.digest.as_deref().map(|digest| format!(" ({digest})")).unwrap_or_default();
+        // Writing to a String cannot fail.
+        let _ = writeln!(out, "{:<9} {}{digest} by {}", self.verdict, self.image, self.policy);
+        for check in &self.checks {
+            let outcome = match check.outcome {
+                Outcome::Held => "held",
+                Outcome::Unknown => "unknown",
+                Outcome::Refused => "refused",
+            };
+            let line =
+                format!("{outcome:<9} {:<10} {}", check.rule, check.platform.as_deref().unwrap_or_default());
+            let _ = writeln!(out, "{}", line.trim_end());
+            let place = check.place.as_deref().map(|place| format!(" [{place}]")).unwrap_or_default();
+            for reason in &check.reasons {
+                let _ = writeln!(out, "          {}{place}", printable(reason));
+            }
+        }
+        for one in &self.passed_over {
+            let _ = writeln!(out, "passed over: {}", printable(one));
+        }
+        out
+    }
+}
+
+/// Without what could steer a terminal: names in attestations are whatever somebody has written.
+fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
