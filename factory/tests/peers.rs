@@ -188,9 +188,10 @@ fn what_cosign_attaches_is_checked_here() {
                 ]
                 .concat());
             }
-            let judged = product.judged(&[public.clone()], &policy_json());
+            let judged = product.judged(std::slice::from_ref(&public), &policy_json());
             assert_eq!(judged.outcome(), Outcome::Held, "old {old}: {:#?}", refusals(&judged));
-            let evidence = product.evidence(&[public.clone()], &product::policy_of(&policy_json())).unwrap();
+            let evidence =
+                product.evidence(std::slice::from_ref(&public), &product::policy_of(&policy_json())).unwrap();
             let noted = |look: &factory::policy::evidence::Look| {
                 let of = look
                     .attestations

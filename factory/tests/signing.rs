@@ -406,7 +406,7 @@ fn not_being_allowed_to_look_is_not_seeing_nothing() {
         let mock = Mock::start(Switches::default());
         let (product, key) = signed(&mock);
         mock.switch(|switches| {
-            switches.troubles.push(Trouble::new("GET /v2/team/app/manifests/", usize::MAX, status))
+            switches.troubles.push(Trouble::new("GET /v2/team/app/manifests/", usize::MAX, status));
         });
         let fault = product.evidence(&[key.public()], &policy_of(&policy_json())).unwrap_err();
         assert!(fault.is_could_not_look(), "{status}: {fault}");
@@ -431,7 +431,7 @@ fn nothing_is_signed_where_not_all_can_be_looked_at() {
     let product = Product::push(&mock, predicates);
     let before = mock.stored().manifests.len();
     mock.switch(|switches| {
-        switches.troubles.push(Trouble::new("GET /v2/team/app/referrers", usize::MAX, 403))
+        switches.troubles.push(Trouble::new("GET /v2/team/app/referrers", usize::MAX, 403));
     });
     assert!(factory::signing::sign(product.store().as_ref(), &product.repository, &key()).is_err());
     assert_eq!(mock.stored().manifests.len(), before);
@@ -569,11 +569,11 @@ fn the_base_is_asked_for() {
     assert!(refusals(&judged)[0].contains(newer.digest()), "{:#?}", refusals(&judged));
     // It is gone, and nobody may look.
     mock.switch(|switches| {
-        switches.troubles = vec![Trouble::new("GET /v2/team/app/manifests", usize::MAX, 404)]
+        switches.troubles = vec![Trouble::new("GET /v2/team/app/manifests", usize::MAX, 404)];
     });
     assert!(refusals(&product.judged(&[], &policy))[0].contains("there is no "));
     mock.switch(|switches| {
-        switches.troubles = vec![Trouble::new("GET /v2/team/app/manifests", usize::MAX, 403)]
+        switches.troubles = vec![Trouble::new("GET /v2/team/app/manifests", usize::MAX, 403)];
     });
     assert_eq!(product.judged(&[], &policy).outcome(), Outcome::Unknown);
 }

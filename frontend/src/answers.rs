@@ -49,6 +49,22 @@ pub fn of<G: Gateway>(
     draft.lookups().map(|lookup| Ok((lookup.clone(), answer(lookup)?))).collect()
 }
 
+/// A fault for every image that was not found, where it is named.
+pub fn missing<G: Gateway>(
+    draft: &Draft<'_>,
+    images: &Images<'_, G>,
+    contexts: &NamedContexts,
+) -> Vec<Diagnostic> {
+    let looked_up = draft.lookups().filter(|lookup| replaced(lookup, contexts).is_none());
+    let fault = |lookup: &ImageLookup| {
+        let failure = images.found(&wanted_image(lookup)).err()?;
+        let name = lookup.reference.familiar();
+        let message = format!("image `{name}` cannot be resolved: {}", failure.into_status().message());
+        Some(Diagnostic::error("unresolved-image", draft.place_of(lookup), message))
+    };
+    looked_up.filter_map(fault).collect()
+}
+
 /// The digest by which the base is known; nothing for a product on scratch. An image that only the daemon's own store has is
 /// known by its id, the digest of its config, and a folder or a build that stands in for the base by that of its definition.
 pub fn base_digest<G: Gateway>(

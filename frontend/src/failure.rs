@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use llb_gen::diagnostic::{Diagnostic, Diagnostics};
+use llb_gen::diagnostic::{Diagnostic, Diagnostics, Severity};
 use llb_gen::text::Place;
 
 use crate::excerpt::Excerpt;
@@ -27,7 +27,8 @@ pub enum Failure {
     /// Options that cannot be followed.
     #[error(transparent)]
     Options(#[from] OptionErrors),
-    /// Faults in the manifest, the template or the fragments, in the order in which they are told.
+    /// Faults in the manifest, the template or the fragments, in the order in which they are told; warnings that were found
+    /// beside them are told only to those who ask what is doubtful.
     #[error("{}", listed(.0))]
     Diagnostics(Vec<Diagnostic>),
     /// Tests that said no, limits that were broken, and tests of which nothing is known.
@@ -70,7 +71,7 @@ impl Failure {
                     let others = one.labels().iter().map(|label| label.place.clone());
                     std::iter::once(one.place().clone()).chain(others).collect()
                 };
-                let all: Vec<Place> = diagnostics.iter().flat_map(places).collect();
+                let all: Vec<Place> = faults(diagnostics).flat_map(places).collect();
                 excerpts(Status::new(self.to_string()), all.iter())
             }
             Self::Tests(ref faults) | Self::Untested(ref faults) => {
@@ -91,13 +92,18 @@ impl Failure {
 
 impl From<Diagnostics> for Failure {
     fn from(diagnostics: Diagnostics) -> Self {
-        Self::Diagnostics(diagnostics.errors().cloned().collect())
+        Self::Diagnostics(diagnostics.all().to_vec())
     }
+}
+
+/// Those that end the build.
+fn faults(diagnostics: &[Diagnostic]) -> impl Iterator<Item = &Diagnostic> {
+    diagnostics.iter().filter(|one| one.severity() == Severity::Error)
 }
 
 /// One line each.
 fn listed(diagnostics: &[Diagnostic]) -> String {
-    first_of(diagnostics.iter().map(ToString::to_string))
+    first_of(faults(diagnostics).map(ToString::to_string).collect::<Vec<_>>().into_iter())
 }
 
 /// A line and the end of the output each. A client shows the output of a test only while it runs, never a cached one's.

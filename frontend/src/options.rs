@@ -13,6 +13,7 @@ mod value;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 
+use llb_gen::lint::Asked;
 use llb_gen::llb::source::ResolveMode;
 use llb_gen::llb::{Network, Proxies, Resources};
 use llb_gen::model::{ImageRef, Platform};
@@ -87,6 +88,8 @@ pub struct Options {
     pub locked: Locked,
     /// `FACTORY_LOCK_UPDATE`: whether `lock` resolves everything anew.
     pub lock_update: bool,
+    /// `BUILDKIT_DOCKERFILE_CHECK`: what is done about what rules find.
+    pub check: Asked,
     /// `SOURCE_DATE_EPOCH`, in seconds.
     pub epoch: Option<u64>,
     /// What the epoch is to be taken from, where `SOURCE_DATE_EPOCH` is a name.
@@ -130,14 +133,30 @@ pub enum Locked {
     Never,
 }
 
-/// The shape of an answer to `plan`.
+/// The shape of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Format {
     /// Text and JSON as for any other question.
     #[default]
     Standard,
-    /// The matrix of a GitHub workflow.
+    /// The combinations of `plan` as the matrix of a GitHub workflow.
     GitHub,
+    /// The graph for Graphviz.
+    Dot,
+    /// The graph for Mermaid.
+    Mermaid,
+}
+
+impl Format {
+    /// Its name as the value of `FACTORY_FORMAT`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Standard => "text",
+            Self::GitHub => "github",
+            Self::Dot => "dot",
+            Self::Mermaid => "mermaid",
+        }
+    }
 }
 
 /// Where the verdicts of a product's tests are attested.
@@ -199,6 +218,9 @@ impl Options {
             built_on: options.value("build-arg:FACTORY_BUILT_ON", str::parse),
             gate: options.value("build-arg:FACTORY_GATE", gate).unwrap_or_default(),
             format: options.value("build-arg:FACTORY_FORMAT", format).unwrap_or_default(),
+            check: options
+                .value("build-arg:BUILDKIT_DOCKERFILE_CHECK", |text| Asked::read(text, boolean))
+                .unwrap_or_default(),
             attest: options.value("build-arg:FACTORY_ATTESTATIONS", attest).unwrap_or_default(),
             sbom,
             step_logs: options.value("build-arg:FACTORY_STEP_LOGS", step_logs),
@@ -264,10 +286,6 @@ fn leave_to_buildkit(options: &mut Reader) {
 fn refuse_unsupported(options: &mut Reader) {
     options.refuse("override-copy-image", "removed from BuildKit");
     refuse_true(options, "build-arg:BUILDKIT_DISABLE_FILEOP", "removed from BuildKit");
-    options.refuse(
-        "build-arg:BUILDKIT_DOCKERFILE_CHECK",
-        "rules of the Dockerfile linter do not apply to a manifest",
-    );
     for prefix in ["attest:", "build-arg:BUILDKIT_ATTEST_"] {
         for kind in options.group(prefix).into_keys() {
             let reason = "there is no attestation of this kind; known are `sbom` and `provenance`";
@@ -380,10 +398,11 @@ fn attest(text: &str) -> Result<Attest, String> {
 }
 
 fn format(text: &str) -> Result<Format, String> {
-    match text {
-        "github" => Ok(Format::GitHub),
-        other => Err(format!("`{other}` is not `github`")),
-    }
+    let known = [Format::Standard, Format::GitHub, Format::Dot, Format::Mermaid];
+    known.into_iter().find(|format| format.as_str() == text).ok_or_else(|| {
+        let names = llb_gen::diagnostic::listed(known.map(Format::as_str));
+        format!("`{text}` is not one of {names}")
+    })
 }
 
 #[derive(Deserialize)]

@@ -55,14 +55,17 @@ pub async fn sound<G: Gateway>(
     catalogue: &Catalogue,
     platforms: &[Named<'_>],
 ) -> Result<(), Failure> {
-    match check(gateway, options, catalogue, platforms).await? {
+    match faults(gateway, options, catalogue, platforms).await? {
         faults if faults.is_empty() => Ok(()),
         faults => Err(Failure::Diagnostics(faults)),
     }
 }
 
 /// The faults of the own files of all platforms, each transfer looked at once.
-async fn check<G: Gateway>(
+///
+/// # Errors
+/// BuildKit's own.
+pub async fn faults<G: Gateway>(
     gateway: &G,
     options: &Options,
     catalogue: &Catalogue,
@@ -93,7 +96,7 @@ pub(crate) enum Holder<'c> {
 
 impl Holder<'_> {
     /// What tells one transfer from another.
-    fn key(&self) -> &str {
+    pub(crate) fn key(&self) -> &str {
         match self {
             Self::Catalogue(reference) => reference.id(),
             Self::Transfer(source) => source.vertex(),

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bollard_buildkit_proto::pb;
 use llb_gen::diagnostic::Diagnostic;
 use llb_gen::draft::{Draft, OwnFile};
+use llb_gen::lint::{NoPins, lint};
 use llb_gen::lower::{LowerError, Lowered};
 use llb_gen::model::{Platform, Product};
 use llb_gen::request::Request;
@@ -93,36 +94,53 @@ pub async fn plan<G: Gateway>(
     let drafts =
         requests.iter().map(|request| Draft::new(product, request)).collect::<Result<Vec<_>, _>>()?;
     images.look_up(drafts.iter().flat_map(|draft| answers::wanted(draft, contexts))).await;
-    let mut planned = Planned::default();
+    let mut planned = Planned { warnings: lint(product, &drafts, &NoPins, None), platforms: Vec::new() };
     for (draft, request) in drafts.into_iter().zip(requests) {
-        planned.warnings.extend(draft.warnings().iter().cloned());
-        let found = answers::of(&draft, options, request.naming, images, contexts)?;
-        let base = answers::base_digest(&draft, images, contexts);
-        let product_id = product_id(product, request)?;
-        let (own_files, test_files) = (draft.own_files().to_vec(), draft.test_files().to_vec());
-        let own_paths = draft.own_paths().clone();
-        let plan = draft.pin(found)?;
-        planned.warnings.extend(plan.warnings().iter().cloned());
-        let lowered = plan.lower().map_err(|error| not_lowered(&error))?;
-        let lacking = lowered.lacking(product.manifest.id.place(), |cap| request.can(cap));
-        if !lacking.is_empty() {
-            return Err(Failure::Diagnostics(lacking));
-        }
-        planned.platforms.push(PlannedPlatform {
-            platform: request.platform.clone(),
-            manifest_id: product.manifest.id.to_string(),
-            manifest: product.manifest.file.clone(),
-            product_id,
-            definition: lowered.definition(),
-            lowered,
-            base,
-            limits: product.manifest.limits.as_ref().map(|limits| limits.place.clone()),
-            own_files,
-            own_paths,
-            test_files,
-        });
+        let one = one(options, images, product, draft, request, contexts, &mut planned.warnings)?;
+        planned.platforms.push(one);
     }
     Ok(planned)
+}
+
+/// Decides everything for one request, of which all images have been looked up.
+///
+/// # Errors
+/// As [`plan`].
+pub fn one<G: Gateway>(
+    options: &Options,
+    images: &Images<'_, G>,
+    product: &Product,
+    draft: Draft<'_>,
+    request: &Request,
+    contexts: &NamedContexts,
+    warnings: &mut Vec<Diagnostic>,
+) -> Result<PlannedPlatform, Failure> {
+    warnings.extend(draft.warnings().iter().cloned());
+    let found = answers::of(&draft, options, request.naming, images, contexts)?;
+    let base = answers::base_digest(&draft, images, contexts);
+    let product_id = product_id(product, request)?;
+    let (own_files, test_files) = (draft.own_files().to_vec(), draft.test_files().to_vec());
+    let own_paths = draft.own_paths().clone();
+    let plan = draft.pin(found)?;
+    warnings.extend(plan.warnings().iter().cloned());
+    let lowered = plan.lower().map_err(|error| not_lowered(&error))?;
+    let lacking = lowered.lacking(product.manifest.id.place(), |cap| request.can(cap));
+    if !lacking.is_empty() {
+        return Err(Failure::Diagnostics(lacking));
+    }
+    Ok(PlannedPlatform {
+        platform: request.platform.clone(),
+        manifest_id: product.manifest.id.to_string(),
+        manifest: product.manifest.file.clone(),
+        product_id,
+        definition: lowered.definition(),
+        lowered,
+        base,
+        limits: product.manifest.limits.as_ref().map(|limits| limits.place.clone()),
+        own_files,
+        own_paths,
+        test_files,
+    })
 }
 
 fn product_id(product: &Product, request: &Request) -> Result<String, Failure> {

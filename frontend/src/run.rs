@@ -7,6 +7,7 @@ use bollard_buildkit_proto::pb;
 use futures_util::future::{Either, join, select, try_join, try_join_all};
 use llb_gen::diagnostic::Diagnostic;
 use llb_gen::draft::Draft;
+use llb_gen::lint::Settings;
 use llb_gen::llb::{Graph, State};
 use llb_gen::matrix::{Listing, ListingRow, Plan};
 use llb_gen::model::{Platform, Product};
@@ -17,13 +18,14 @@ use crate::failure::Failure;
 use crate::gateway::fitting::Fitting;
 use crate::gateway::{Attestation, BuildResult, Gateway, Ref, SolveRequest};
 use crate::identity::identify;
+use crate::linting::{self, Case};
 use crate::load::{Ahead, Loaded, Parsed, load};
 use crate::named::{Demand, NamedContexts, Resolver};
 use crate::opening::Opening;
 use crate::options::Options;
 use crate::own_files::Named;
 use crate::own_helper::Helper;
-use crate::planning::PlannedPlatform;
+use crate::planning::{Planned, PlannedPlatform};
 use crate::plans::{self, Trial};
 use crate::proving::Prover;
 use crate::report::Workshop;
@@ -31,7 +33,9 @@ use crate::request::{Common, Locks};
 use crate::result::{self, PlatformResult, Shape};
 use crate::status::Status;
 use crate::subrequest::{self, Answer, Subrequest};
-use crate::{epoch, explaining, idle, locking, own_files, planning, platforms, rights, scanning, warnings};
+use crate::{
+    epoch, explaining, graphing, idle, locking, own_files, planning, platforms, rights, scanning, warnings,
+};
 
 /// What BuildKit gave the process besides the connection.
 #[derive(Debug, Default)]
@@ -87,8 +91,7 @@ async fn build<G: Gateway>(
     let contexts = contexts(gateway, options, &mut loaded, own_image).await?;
     let requests = requests(&loaded, options, &contexts, own_image, loaded.locks(options));
     let planned = planning::plan(options, &mut loaded.images, &loaded.product, &requests, &contexts).await?;
-    let mut warnings: Vec<Diagnostic> = loaded.warnings.iter().chain(&planned.warnings).cloned().collect();
-    warnings.extend(scanning::warnings(options, &loaded.opening.manifest, &planned.platforms));
+    let warnings = doubts(gateway, options, &loaded, &requests, &planned).await?;
     if Target::choose(&loaded.product, options.target.as_deref()) == Ok(Target::Report) {
         let (catalogue, own) = (&loaded.catalogue, &loaded.own);
         let workshop = Workshop { options, own_image, helper, catalogue, own };
@@ -112,6 +115,29 @@ async fn build<G: Gateway>(
     Ok(result::assemble(shape, platform_results(planned.platforms, refs, attestations), options.epoch))
 }
 
+/// What is worth saying of a product that can be built.
+///
+/// # Errors
+/// What somebody wants to end the build.
+async fn doubts<G: Gateway>(
+    gateway: &G,
+    options: &Options,
+    loaded: &Loaded<'_, G>,
+    requests: &[Request],
+    planned: &Planned,
+) -> Result<Vec<Diagnostic>, Failure> {
+    let settings = Settings::of([&loaded.product], &options.check);
+    let mut found: Vec<Diagnostic> = loaded.warnings.iter().chain(&planned.warnings).cloned().collect();
+    found.extend(scanning::warnings(options, &loaded.opening.manifest, &planned.platforms));
+    if settings.may_fail() {
+        let case = |request: &Request| Case { product: &loaded.product, request: request.clone() };
+        let cases: Vec<Case<'_>> = requests.iter().map(case).collect();
+        let planned = planned.platforms.iter();
+        found.extend(linting::judged(gateway, options, &loaded.catalogue, &cases, planned).await?);
+    }
+    settings.for_build(found).map_err(Failure::Diagnostics)
+}
+
 /// Solves the products, judges them, and attests what is known of them.
 async fn finish<G: Gateway>(
     gateway: &G,
@@ -132,6 +158,7 @@ async fn finish<G: Gateway>(
     Ok((refs, attestations))
 }
 
+/// The named contexts that the product may use.
 pub(crate) async fn contexts<G: Gateway>(
     gateway: &G,
     options: &Options,
@@ -243,15 +270,17 @@ async fn subrequest<G: Gateway>(
     own_image: Option<&State>,
     helper: &Helper,
 ) -> Result<Answer, Failure> {
+    asked.answers_in(options.format)?;
     match asked {
         Subrequest::Describe => Ok(subrequest::describe()),
-        Subrequest::Lint => lint(gateway, options).await,
+        Subrequest::Lint => linting::lint(gateway, options, own_image).await,
         Subrequest::Targets => {
             let loaded = load(gateway, options, Ahead::Nothing).await?;
             Ok(subrequest::targets(&loaded.product))
         }
         Subrequest::Outline => outline(gateway, options).await,
         Subrequest::Explain => explain(gateway, options, own_image).await,
+        Subrequest::Graph => graphing::graph(gateway, options, own_image).await,
         Subrequest::Key => key(gateway, options, own_image, helper).await,
         Subrequest::Plan => listing(gateway, options).await,
         Subrequest::Lock => locking::lock(gateway, options, own_image).await,
@@ -314,33 +343,4 @@ async fn outline<G: Gateway>(gateway: &G, options: &Options) -> Result<Answer, F
         .built();
     let (arguments, _) = loaded.product.arguments(platform, &loaded.own, &options.build_args)?;
     Ok(subrequest::outline(&loaded.product, &arguments, &target, options.target.as_deref()))
-}
-
-/// Everything that can be found without looking an image up. Faults of the files are the answer, not an error.
-async fn lint<G: Gateway>(gateway: &G, options: &Options) -> Result<Answer, Failure> {
-    let opening = Opening::read(gateway, options).await?;
-    let manifest = opening.manifest.clone();
-    match check(gateway, options, opening).await {
-        Ok(found) | Err(Failure::Diagnostics(found)) => Ok(subrequest::lint(&manifest, &found)),
-        Err(other) => Err(other),
-    }
-}
-
-async fn check<G: Gateway>(
-    gateway: &G,
-    options: &Options,
-    opening: Opening,
-) -> Result<Vec<Diagnostic>, Failure> {
-    if Plan::is_plan(&opening.manifest) {
-        return Ok(plans::load(gateway, options, opening).await?.warnings);
-    }
-    let loaded = Parsed::of(opening)?.checked(gateway, options, Ahead::Nothing).await?;
-    let mut found = loaded.warnings.clone();
-    for request in requests(&loaded, options, &NamedContexts::new(), None, loaded.locks(options)) {
-        let draft = Draft::new(&loaded.product, &request)?;
-        let new: Vec<Diagnostic> =
-            draft.warnings().iter().filter(|one| !found.contains(one)).cloned().collect();
-        found.extend(new);
-    }
-    Ok(found)
 }

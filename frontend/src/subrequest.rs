@@ -1,8 +1,9 @@
 //! Questions that a client asks instead of a build (`docker buildx build --call=…`), in the shapes that BuildKit's
-//! `frontend/subrequests` defines: JSON for programs, text for people. `explain`, `key`, `plan` and `lock` are our own.
+//! `frontend/subrequests` defines: JSON for programs, text for people. `explain`, `graph`, `key`, `lock` and `plan` are our own.
 
 mod describe;
 mod explain;
+mod graph;
 mod key;
 mod lint;
 mod lock;
@@ -19,6 +20,7 @@ use serde::Serialize;
 
 pub use describe::describe;
 pub use explain::{Explained, Previous, explain};
+pub use graph::graph;
 pub use key::key;
 pub use lint::lint;
 pub use lock::lock;
@@ -28,6 +30,7 @@ pub use targets::targets;
 
 use crate::failure::Failure;
 use crate::gateway::{BuildResult, ResultRefs};
+use crate::options::Format;
 
 /// The subrequests that there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +45,8 @@ pub enum Subrequest {
     Lint,
     /// What would be built again, and why.
     Explain,
+    /// The graph that a build would ask BuildKit for.
+    Graph,
     /// The keys by which records of the product are found.
     Key,
     /// The combinations of a plan.
@@ -52,11 +57,12 @@ pub enum Subrequest {
 
 impl Subrequest {
     /// All of them, in the order in which they are described.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Outline,
         Self::Targets,
         Self::Lint,
         Self::Explain,
+        Self::Graph,
         Self::Key,
         Self::Plan,
         Self::Lock,
@@ -71,6 +77,7 @@ impl Subrequest {
             Self::Outline => "frontend.outline",
             Self::Lint => "frontend.lint",
             Self::Explain => "frontend.explain",
+            Self::Graph => "frontend.graph",
             Self::Key => "frontend.key",
             Self::Plan => "frontend.plan",
             Self::Lock => "frontend.lock",
@@ -84,6 +91,28 @@ impl Subrequest {
     pub fn from_id(id: &str) -> Result<Self, Failure> {
         let found = Self::ALL.into_iter().find(|one| one.id() == id);
         found.ok_or_else(|| Failure::Subrequest(id.to_owned()))
+    }
+
+    /// Refuses a `FACTORY_FORMAT` that is another question's.
+    ///
+    /// # Errors
+    /// A format that this question is not answered in.
+    pub fn answers_in(self, format: Format) -> Result<(), Failure> {
+        let of = match format {
+            Format::Standard => return Ok(()),
+            Format::GitHub => Self::Plan,
+            Format::Dot | Format::Mermaid => Self::Graph,
+        };
+        if self == of {
+            return Ok(());
+        }
+        let short = |one: Self| one.id().trim_start_matches("frontend.");
+        Err(Failure::refused(format!(
+            "`FACTORY_FORMAT={}` is a format of `--call={}`, not of `--call={}`",
+            format.as_str(),
+            short(of),
+            short(self)
+        )))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use futures_util::future::join_all;
 use llb_gen::diagnostic::Diagnostic;
+use llb_gen::lint::Rule;
 
 use crate::excerpt::{range, source_info};
 use crate::gateway::{Gateway, Warning};
@@ -32,7 +33,7 @@ fn warning(vertex: &str, one: &Diagnostic) -> Warning {
         vertex: vertex.to_owned(),
         short: format!("{}: {} ({}:{})", one.rule(), one.message(), place.file().path(), place.start().line),
         detail: notes.into_iter().chain(one.advice().map(str::to_owned)).collect(),
-        url: String::new(),
+        url: Rule::named(one.rule()).map(Rule::url).unwrap_or_default(),
         info: Some(source_info(place.file())),
         ranges: vec![range(place)],
     }

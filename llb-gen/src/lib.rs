@@ -3,12 +3,14 @@
 //! Pure: no I/O, no clock, no async, no gRPC. What a build needs to know from outside (files, image configs) goes in as
 //! values, what it needs to have done comes out as values.
 
+pub mod chart;
 pub mod check;
 pub mod diagnostic;
 pub mod draft;
 pub mod explain;
 pub mod glob;
 pub mod image;
+pub mod lint;
 pub mod llb;
 pub mod lock;
 pub mod lower;

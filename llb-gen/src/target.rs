@@ -1,10 +1,15 @@
 //! What of a product is built: the value of `--target`.
 
+use std::collections::BTreeSet;
+
 use crate::diagnostic::{Diagnostic, listed, nearest};
-use crate::model::{Product, StageName};
+use crate::model::step::Origin;
+use crate::model::{Fragment, Product, StageBase, StageName};
 
 /// The name of [`Target::Report`].
 pub const REPORT: &str = "report";
+/// The name of [`Target::Prewarm`].
+pub const PREWARM: &str = "prewarm";
 
 /// What is built.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,6 +18,9 @@ pub enum Target {
     Product,
     /// A report on the product, whatever comes of it: `report`. What is built and tested is the product.
     Report,
+    /// What of the product seldom changes, for filling caches: `prewarm`. That is every fragment but those in slots that the
+    /// template calls volatile, and what is built on them. Nothing is tested.
+    Prewarm,
     /// A fragment on what it is built on: `fragment/<fragment>`.
     Fragment(usize),
     /// A build-only stage of a fragment: `stage/<fragment>/<stage>`.
@@ -48,7 +56,19 @@ impl Target {
                 (name, Self::Stage { fragment: index, stage: stage.name.value().clone() })
             })
         });
-        std::iter::once((REPORT.to_owned(), Self::Report)).chain(alone).chain(stages).collect()
+        let whole = [(REPORT.to_owned(), Self::Report), (PREWARM.to_owned(), Self::Prewarm)];
+        whole.into_iter().chain(alone).chain(stages).collect()
+    }
+
+    /// The names of the stages that no step and no other stage takes anything from: the product is built without them.
+    #[must_use]
+    pub fn idle_stages(product: &Product) -> Vec<String> {
+        let idle = product.fragments.iter().flat_map(|fragment| {
+            let used = used_stages(fragment);
+            let idle = fragment.stages.iter().filter(move |stage| !used.contains(stage.name.value()));
+            idle.map(|stage| format!("stage/{}/{}", fragment.name.value(), stage.name.value()))
+        });
+        idle.collect()
     }
 
     /// The target that is built for this one: a report is about the product.
@@ -60,17 +80,35 @@ impl Target {
         }
     }
 
-    /// The fragments that take part, from the base upwards.
+    /// The fragments that take part, from the base upwards. For [`Target::Prewarm`] those that are left out are among them: what
+    /// the product transfers and how it is put together follows from all of them.
     #[must_use]
     pub fn fragments(&self, product: &Product) -> Vec<usize> {
         match self {
-            Self::Product | Self::Report => (0..product.fragments.len()).collect(),
+            Self::Product | Self::Report | Self::Prewarm => (0..product.fragments.len()).collect(),
             Self::Fragment(fragment) | Self::Stage { fragment, .. } => {
                 let mut all = product.composition.below(*fragment);
                 all.push(*fragment);
                 all
             }
         }
+    }
+
+    /// The fragments that take part without being built.
+    pub(crate) fn left_out(&self, product: &Product) -> BTreeSet<usize> {
+        let mut left_out = BTreeSet::new();
+        if *self != Self::Prewarm {
+            return left_out;
+        }
+        for (index, fragment) in product.fragments.iter().enumerate() {
+            let slots = product.template.iter().flat_map(|template| &template.slots);
+            let volatile =
+                slots.filter(|slot| slot.volatile).any(|slot| slot.name.as_str() == fragment.name.as_str());
+            if volatile || left_out.iter().any(|lower| product.composition.builds_on(index, *lower)) {
+                left_out.insert(index);
+            }
+        }
+        left_out
     }
 
     /// Whether the target is a stage of this fragment, whose own steps then do not run.
@@ -85,6 +123,24 @@ impl Target {
             _ => None,
         }
     }
+}
+
+fn used_stages(fragment: &Fragment) -> BTreeSet<&StageName> {
+    let mut used = BTreeSet::new();
+    for stage in &fragment.stages {
+        used.extend(stage.base.literals().filter_map(|(base, _)| match base {
+            StageBase::Stage(name) => Some(name),
+            _ => None,
+        }));
+    }
+    let steps = fragment.stages.iter().flat_map(|stage| &stage.steps).chain(&fragment.steps);
+    for origin in steps.flat_map(|step| step.origins()) {
+        used.extend(origin.literals().filter_map(|(origin, _)| match origin {
+            Origin::Stage(name) => Some(name),
+            _ => None,
+        }));
+    }
+    used
 }
 
 fn unknown(product: &Product, name: &str) -> Diagnostic {

@@ -8,7 +8,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{self, ThreadId};
 
 use factory::engine::{Architecture, Engine, EngineHandle, EngineSpec, Origin};
-use factory::frontend_image::{self, DEV_IMAGE, Platform};
+use factory::frontend_image::{self, DEV_IMAGE, Platform, SCANNER};
 use factory::progress::for_terminal;
 use factory::site_ca;
 
@@ -116,6 +116,25 @@ impl Lab {
     #[must_use]
     pub fn frontend(&self) -> &'static str {
         DEV_IMAGE
+    }
+
+    /// The SBOM generator that is tested. The first call compiles it and gives it to the engine.
+    ///
+    /// # Panics
+    /// It does not compile, or the engine does not take it.
+    #[must_use]
+    pub fn scanner(&self) -> &'static str {
+        static LOADED: OnceLock<Result<(), String>> = OnceLock::new();
+        let loaded = LOADED.get_or_init(|| {
+            let _lock = process_lock();
+            let mut progress = for_terminal();
+            let outcome = SCANNER.ensure(&self.handle, &self.workspace, Platform::host(), progress.as_mut());
+            outcome.map(drop).map_err(|error| error.full_message())
+        });
+        if let Err(reason) = loaded {
+            panic!("the tests have no SBOM generator: {reason}");
+        }
+        SCANNER.reference
     }
 
     /// The secret that build steps need where a proxy with a certificate authority of its own stands before the

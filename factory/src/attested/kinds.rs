@@ -17,7 +17,7 @@ pub const SPDX: &str = "application/spdx+json";
 /// The same in the form of CycloneDX.
 pub const CYCLONEDX: &str = "application/vnd.cyclonedx+json";
 /// A signature with the statement that it is of.
-pub const BUNDLE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
+pub use crate::signing::bundle::MEDIA_TYPE as BUNDLE;
 
 /// The name of a file.
 pub const TITLE: &str = "org.opencontainers.image.title";

@@ -1,16 +1,12 @@
 //! In-toto statements: as they are, in an envelope, or in a bundle with a signature.
 
-use std::collections::BTreeMap;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::registry::{Fault, Result, media};
-
-/// Versions of statements that can be read.
-const TYPES: [&str; 2] = ["https://in-toto.io/Statement/v0.1", "https://in-toto.io/Statement/v1"];
+pub use crate::signing::Subject;
 
 /// How a statement came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,17 +15,6 @@ pub enum Origin {
     Index,
     /// In an envelope with signatures. They have not been looked at.
     Envelope,
-}
-
-/// What a statement is about.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct Subject {
-    /// Its name.
-    #[serde(default)]
-    pub name: String,
-    /// Its digests: digits by algorithm.
-    #[serde(default)]
-    pub digest: BTreeMap<String, String>,
 }
 
 /// A statement that is about the image it was found at.
@@ -45,17 +30,6 @@ pub struct Statement {
     pub bytes: Vec<u8>,
     /// How it came.
     pub origin: Origin,
-}
-
-#[derive(Deserialize)]
-struct StatementJson {
-    #[serde(rename = "_type")]
-    kind: String,
-    #[serde(rename = "predicateType")]
-    predicate_type: String,
-    #[serde(default)]
-    subject: Option<Vec<Subject>>,
-    predicate: Box<RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -113,14 +87,10 @@ impl Statement {
     }
 
     fn of(bytes: Vec<u8>, origin: Origin, what: &str) -> Result<Self> {
-        let StatementJson { kind, predicate_type, subject, predicate } = json(&bytes, what)?;
-        if !TYPES.contains(&kind.as_str()) {
-            return Err(Fault::not_genuine(
-                what,
-                format!("is a {kind:?}, which is no statement that is known here"),
-            ));
-        }
-        Ok(Self { predicate_type, subjects: subject.unwrap_or_default(), predicate, bytes, origin })
+        let read = crate::signing::Statement::parse(&bytes)
+            .map_err(|fault| Fault::not_genuine(what, format!("cannot be read: {fault}")))?;
+        let (subjects, predicate) = (read.subject, read.predicate);
+        Ok(Self { predicate_type: read.predicate_type, subjects, predicate, bytes, origin })
     }
 
     /// Makes sure that it is about one of these digests. A statement without a subject is about what it was found at.
@@ -172,6 +142,7 @@ mod tests {
     use super::*;
 
     const DIGEST: &str = "sha256:aa";
+    const TYPES: [&str; 2] = ["https://in-toto.io/Statement/v0.1", "https://in-toto.io/Statement/v1"];
 
     fn statement(kind: &str, subject: &serde_json::Value) -> Vec<u8> {
         json!({"_type": kind, "predicateType": "x", "subject": subject, "predicate": {"b": 1, "a": 2}})

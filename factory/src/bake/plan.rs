@@ -141,7 +141,10 @@ mod tests {
     fn baked(plan: &str) -> serde_json::Value {
         let dir = project(plan);
         let plan = PlanFile::find("p", dir.path()).unwrap();
-        serde_json::from_str(&file(&[], &[plan], None).unwrap().json().unwrap()).unwrap()
+        serde_json::from_str(
+            &file(&[], &std::collections::BTreeSet::new(), &[plan], None).unwrap().json().unwrap(),
+        )
+        .unwrap()
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::json;
 
 use super::document::{BakeFile, Target, Texts, literal, name};
+use super::prewarm::warm_cache;
 use crate::build::{Product, names};
 use crate::exit::Result;
 
@@ -31,8 +32,18 @@ impl Caches {
         }
     }
 
+    /// What a build for one platform reads.
+    pub(super) fn from_one(&self, product: &str, platform: &str) -> Vec<String> {
+        self.reference(product, platform).into_iter().collect()
+    }
+
+    /// The platform of a build that says none.
+    pub(super) fn local() -> String {
+        LOCAL.to_owned()
+    }
+
     /// What a build for one platform writes.
-    fn to(&self, product: &str, platform: &str) -> Vec<String> {
+    pub(super) fn to(&self, product: &str, platform: &str) -> Vec<String> {
         self.reference(product, platform)
             .map(|reference| format!("{reference},mode=max"))
             .into_iter()
@@ -55,10 +66,11 @@ pub(super) fn tags(product: &Product, platforms: &[String]) -> Result<Vec<String
 
 /// Adds a product's target: the image for all its platforms. Of a product with several there is a matrix besides, with a target
 /// for each, for machines that build only their own platform: it writes the caches and has the names that one platform has.
-/// Gives the names of both.
+/// Gives the names of both. A product with volatile slots reads the caches of its warm part, too.
 pub(super) fn add(
     file: &mut BakeFile,
     product: &Product,
+    volatile: bool,
     caches: &Caches,
 ) -> Result<(String, Option<String>)> {
     let id = product.document.id.as_str();
@@ -70,13 +82,17 @@ pub(super) fn add(
         _ => Vec::new(),
     };
     let all = tags(product, &platforms)?;
+    let mut cache_from = caches.from(id, &platforms);
+    if volatile {
+        cache_from.extend(caches.from(&warm_cache(id), &platforms));
+    }
     file.add(
         &target,
         Target {
             context: Some(".".into()),
             dockerfile: Some(literal(&product.manifest.to_string_lossy())),
             tags: Texts::List(all.iter().map(|tag| literal(tag)).collect()),
-            cache_from: caches.from(id, &platforms),
+            cache_from,
             cache_to,
             platforms: platforms.clone(),
             ..Target::default()
@@ -86,7 +102,11 @@ pub(super) fn add(
         return Ok((target, None));
     }
     let matrix = format!("{target}-platform");
-    file.add(&matrix, per_platform(product, &target, &platforms, &all, caches)?)?;
+    let mut each = per_platform(product, &target, &platforms, &all, caches)?;
+    if volatile {
+        each.cache_from.extend(caches.from_one(&warm_cache(id), "${item.name}"));
+    }
+    file.add(&matrix, each)?;
     Ok((target, Some(matrix)))
 }
 
@@ -141,8 +161,38 @@ mod tests {
     fn file(members: &str, cache: Option<&str>) -> serde_json::Value {
         let (_dir, product) = product(members);
         let mut file = BakeFile::default();
-        add(&mut file, &product, &Caches(cache.map(str::to_owned))).unwrap();
+        add(&mut file, &product, false, &Caches(cache.map(str::to_owned))).unwrap();
         serde_json::from_str(&file.json().unwrap()).unwrap()
+    }
+
+    fn with_prewarm(members: &str) -> serde_json::Value {
+        let (_dir, product) = product(members);
+        let (mut file, caches) = (BakeFile::default(), Caches(Some("r.io/cache".to_owned())));
+        add(&mut file, &product, true, &caches).unwrap();
+        assert_eq!(super::super::prewarm::add(&mut file, &product, &caches).unwrap(), "my-app-prewarm");
+        serde_json::from_str(&file.json().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn what_is_kept_warm_has_caches_of_its_own_which_the_product_reads() {
+        let file = with_prewarm(r#", "platforms": ["linux/arm64"]"#);
+        let warm = "type=registry,ref=r.io/cache:my.app-prewarm-linux-arm64";
+        let expected = json!({
+            "context": ".", "dockerfile": "manifests/my.app.json", "target": "prewarm",
+            "platforms": ["linux/arm64"], "output": ["type=cacheonly"],
+            "cache-from": [warm], "cache-to": [format!("{warm},mode=max")],
+        });
+        assert_eq!(file["target"]["my-app-prewarm"], expected);
+        assert_eq!(file["target"]["my-app"]["cache-from"][1], warm);
+        let file = with_prewarm(r#", "platforms": ["linux/amd64", "linux/arm64"]"#);
+        let each = &file["target"]["my-app-prewarm"];
+        let warm = "type=registry,ref=r.io/cache:my.app-prewarm-${item.name}";
+        assert_eq!(
+            (&each["name"], &each["cache-from"][0]),
+            (&json!("my-app-prewarm-${item.name}"), &json!(warm))
+        );
+        assert_eq!(file["target"]["my-app-platform"]["cache-from"][1], warm);
+        assert_eq!(file["target"]["my-app"]["cache-from"].as_array().unwrap().len(), 4);
     }
 
     #[test]

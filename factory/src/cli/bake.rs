@@ -1,5 +1,6 @@
 //! `factory bake …`.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::Path;
 
@@ -17,10 +18,14 @@ use crate::project::{self, Kind, project_root};
 pub(crate) fn run(arguments: &Bake) -> Result<()> {
     let here = std::env::current_dir().map_err(|e| Error::Usage(format!("the current folder: {e}")))?;
     let (products, plans) = documents(&arguments.documents, &here)?;
+    let mut volatile = BTreeSet::new();
     for product in &products {
-        product.check()?;
+        let checked = product.check()?;
+        if checked.template.iter().flat_map(|template| &template.slots).any(|slot| slot.volatile) {
+            volatile.insert(checked.manifest.id.to_string());
+        }
     }
-    let json = bake::file(&products, &plans, arguments.cache_ref.as_deref())?.json()?;
+    let json = bake::file(&products, &volatile, &plans, arguments.cache_ref.as_deref())?.json()?;
     let Some(output) = &arguments.output else {
         answer(&json);
         return Ok(());

@@ -72,14 +72,15 @@ pub(crate) fn run(arguments: &Verify) -> Result<()> {
     };
     print(&answered, arguments.format)?;
     let count = |outcome| answered.checks.iter().filter(|check| check.outcome == outcome).count();
+    let all = answered.checks.len();
     match (count(Outcome::Refused), count(Outcome::Unknown)) {
         (0, 0) => Ok(()),
         (0, unknown) => Err(Error::CouldNotLook(format!(
-            "{}: {unknown} of the rules could not be looked at",
+            "{}: {unknown} of {all} checks are open, because nobody could look",
             answered.image
         ))),
         (refused, _) => Err(Error::PolicyRefused(format!(
-            "{} is refused: {refused} of the policy's rules do not hold",
+            "{} is refused: {refused} of {all} checks do not hold",
             answered.image
         ))),
     }

@@ -43,7 +43,7 @@ pub(crate) fn ensure(spec: &EngineSpec, progress: &mut dyn Progress) -> Result<E
     for folder in [&places.state, &places.run] {
         fs::create_dir_all(folder).map_err(|e| Error::io(format!("cannot make {}", folder.display()), e))?;
     }
-    let _lock = Lock::take(&spec.places.run.join("lock"), progress)?;
+    let _lock = Lock::take(&spec.places.lock(), progress)?;
     let state = match running(&places)? {
         Some(state) => already_up(spec, &places, state, progress)?,
         None => start(spec, &places, progress)?,
@@ -159,7 +159,7 @@ pub(crate) fn down(spec: &EngineSpec, purge: bool, progress: &mut dyn Progress) 
     }
     let places = spec.places.engine(&spec.name);
     fs::create_dir_all(&spec.places.run).map_err(|e| Error::io("cannot make the run folder", e))?;
-    let _lock = Lock::take(&spec.places.run.join("lock"), progress)?;
+    let _lock = Lock::take(&spec.places.lock(), progress)?;
     match EngineState::load(&places.state_file())? {
         Some(state) => end(spec, &places, &state, progress)?,
         None => progress.note(&format!("the engine {} is not running", spec.name)),

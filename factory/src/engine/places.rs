@@ -32,6 +32,12 @@ impl Places {
         self.state.join("roots").join(format!("{suite}-{}", std::env::consts::ARCH))
     }
 
+    /// What is held while the state of the engines is changed. No engine can have this name.
+    #[must_use]
+    pub fn lock(&self) -> PathBuf {
+        self.run.join(".lock")
+    }
+
     /// The folders of one engine.
     #[must_use]
     pub fn engine(&self, name: &EngineName) -> EnginePlaces {

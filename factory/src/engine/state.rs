@@ -1,6 +1,7 @@
 //! What is written down about a running engine, and how a process is told from a later one with the same number.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -78,7 +79,7 @@ impl EngineState {
         match fs::read(path) {
             // A file of an earlier layout says nothing we can rely on: as good as none.
             Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
             Err(e) => Err(Error::io(format!("cannot read {}", path.display()), e)),
         }
     }

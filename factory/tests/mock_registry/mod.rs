@@ -381,7 +381,7 @@ fn manifest(stored: &mut Stored, request: &Request, name: &str, reference: &str)
             if !reference.contains(':') {
                 stored.tags.insert(tag, digest.clone());
             }
-            let reply = Reply::new(201).with("Docker-Content-Digest", digest.clone());
+            let reply = Reply::new(201).with("Docker-Content-Digest", digest);
             match value["subject"]["digest"].as_str() {
                 Some(subject) if stored.switches.subject_header => reply.with("OCI-Subject", subject),
                 _ => reply,

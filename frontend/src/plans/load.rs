@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use futures_util::future::join;
+use llb_gen::chart::Chart;
 use llb_gen::diagnostic::{Diagnostic, nearest};
 use llb_gen::draft::Draft;
+use llb_gen::lint::Settings;
 use llb_gen::llb::State;
 use llb_gen::lock::{Lock, LockMode};
 use llb_gen::matrix::{Combination, Listing, ListingRow, Plan};
@@ -21,6 +23,7 @@ use crate::files::{self, Content};
 use crate::folder;
 use crate::gateway::{Gateway, Ref};
 use crate::images::Images;
+use crate::linting::{self, Case};
 use crate::load::{both, catalogue_folder, requirements};
 use crate::named::{Demand, NamedContexts, Resolver};
 use crate::opening::Opening;
@@ -182,6 +185,75 @@ impl<G: Gateway> LoadedPlan<'_, G> {
             strategy: Some(self.plan.strategy.as_str().to_owned()),
             rows: self.tried(options).into_iter().map(row).collect(),
         }
+    }
+
+    /// What is worth saying of combinations that can be built.
+    ///
+    /// # Errors
+    /// What somebody wants to end the build, and BuildKit's own.
+    pub(super) async fn doubts(
+        &self,
+        gateway: &G,
+        options: &Options,
+        rows: &[Row],
+    ) -> Result<Vec<Diagnostic>, Failure> {
+        let settings = Settings::of(&self.products, &options.check);
+        let mut found = self.warnings.clone();
+        if settings.may_fail() {
+            let tried = self.tried(options);
+            let requests = self.requests(options, &NamedContexts::new(), None, &tried);
+            let planned = rows.iter().filter_map(Row::planned);
+            let cases = self.cases(&tried, requests);
+            found.extend(linting::judged(gateway, options, &self.catalogue, &cases, planned).await?);
+        }
+        settings.for_build(found).map_err(Failure::Diagnostics)
+    }
+
+    /// All that is wrong or doubtful with any combination.
+    ///
+    /// # Errors
+    /// BuildKit's own.
+    pub async fn examine(
+        &mut self,
+        gateway: &G,
+        options: &Options,
+        own_image: Option<&State>,
+    ) -> Result<Vec<Diagnostic>, Failure> {
+        let tried = self.tried(options);
+        let contexts = self.contexts(gateway, options, own_image, &tried).await?;
+        let requests = self.requests(options, &contexts, own_image, &tried);
+        let products = &self.products;
+        let case =
+            |((at, _), request): (&(usize, Platform), Request)| Case { product: &products[*at], request };
+        let cases: Vec<Case<'_>> = tried.iter().zip(requests).map(case).collect();
+        linting::examine(gateway, options, &mut self.images, &contexts, &self.catalogue, &cases).await
+    }
+
+    fn cases(&self, tried: &[(usize, Platform)], requests: Vec<Request>) -> Vec<Case<'_>> {
+        let case = |((at, _), request): (&(usize, Platform), Request)| Case {
+            product: &self.products[*at],
+            request,
+        };
+        tried.iter().zip(requests).map(case).collect()
+    }
+
+    /// The graphs of all combinations put together.
+    ///
+    /// # Errors
+    /// As [`Self::rows`], and the first image that is not found.
+    pub async fn chart(
+        &mut self,
+        gateway: &G,
+        options: &Options,
+        own_image: Option<&State>,
+    ) -> Result<Chart, Failure> {
+        let mut chart = Chart::default();
+        for row in self.rows(gateway, options, own_image).await? {
+            let planned = row.planned_or_why()?;
+            let name = format!("{} {}", row.slug(), planned.platform);
+            chart.add(&name, &planned.platform, &planned.lowered.graph);
+        }
+        Ok(chart)
     }
 
     /// Every combination planned on each of its platforms. Images that cannot be found are the business of the

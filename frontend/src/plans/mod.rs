@@ -50,11 +50,12 @@ impl Trial<'_> {
         let report = wants_report(self.options)?;
         let mut loaded = load(gateway, self.options, opening).await?;
         let rows = loaded.rows(gateway, self.options, self.own_image).await?;
+        let warnings = loaded.doubts(gateway, self.options, &rows).await?;
         let named: Vec<Named<'_>> =
             rows.iter().filter_map(Row::planned).flat_map(PlannedPlatform::named_files).collect();
         let (sound, shown) = join(
             own_files::sound(gateway, self.options, &loaded.catalogue, &named),
-            warnings::show(gateway, &loaded.opening.vertex, &loaded.warnings),
+            warnings::show(gateway, &loaded.opening.vertex, &warnings),
         )
         .await;
         shown?;

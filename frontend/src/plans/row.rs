@@ -67,6 +67,11 @@ impl Row {
         self.planned.as_deref().ok()
     }
 
+    /// The product, or why it could not be planned.
+    pub(super) fn planned_or_why(&self) -> Result<&PlannedPlatform, Status> {
+        self.planned.as_deref().map_err(Clone::clone)
+    }
+
     /// The combination's name.
     pub(super) fn slug(&self) -> &str {
         self.combination.slug()

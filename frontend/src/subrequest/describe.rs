@@ -42,9 +42,11 @@ pub fn describe() -> Answer {
 
 fn request(one: Subrequest) -> RequestJson {
     let (opts, status) = match one {
-        Subrequest::Outline | Subrequest::Lint | Subrequest::Explain | Subrequest::Key => {
-            (vec![TARGET], one == Subrequest::Lint)
-        }
+        Subrequest::Outline
+        | Subrequest::Lint
+        | Subrequest::Explain
+        | Subrequest::Graph
+        | Subrequest::Key => (vec![TARGET], one == Subrequest::Lint),
         Subrequest::Targets | Subrequest::Plan | Subrequest::Describe => (vec![], false),
         Subrequest::Lock => (vec![], true),
     };
@@ -67,6 +69,7 @@ fn description(one: Subrequest) -> &'static str {
         Subrequest::Targets => "List all targets that the manifest can build",
         Subrequest::Lint => "Check the manifest, its template and its fragments",
         Subrequest::Explain => "Say what each fragment is made from, and which would be built again and why",
+        Subrequest::Graph => "Show the graph that a build would ask BuildKit for, as text, DOT or Mermaid",
         Subrequest::Key => "Give the keys of the product and of its tests, by which records are found",
         Subrequest::Plan => "List the combinations of a plan, with what is expected of each",
         Subrequest::Lock => "Resolve every name of the product, and compare that with its lock",

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use llb_gen::diagnostic::{Diagnostic, Severity};
+use llb_gen::lint::Rule;
 use llb_gen::text::SourceFile;
 use serde::Serialize;
 
@@ -22,7 +23,13 @@ struct LintJson {
 #[serde(rename_all = "camelCase")]
 struct WarningJson {
     rule_name: &'static str,
+    /// What the rule is about.
     description: &'static str,
+    /// Where it is explained.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    url: String,
+    /// `warning` or `note`; clients that do not know it pass over it.
+    severity: &'static str,
     #[serde(skip_serializing_if = "String::is_empty")]
     detail: String,
     location: LocationJson,
@@ -38,10 +45,9 @@ struct ErrorJson {
 /// not a failed request: its faults are the answer.
 pub fn lint(manifest: &SourceFile, found: &[Diagnostic]) -> Answer {
     let mut sources = Sources::starting_with(manifest);
-    let severe = |severity| found.iter().filter(move |one| one.severity() == severity);
-    let warnings: Vec<WarningJson> =
-        severe(Severity::Warning).map(|one| warning(one, &mut sources)).collect();
-    let errors: Vec<&Diagnostic> = severe(Severity::Error).collect();
+    let doubtful = found.iter().filter(|one| one.severity() != Severity::Error);
+    let warnings: Vec<WarningJson> = doubtful.map(|one| warning(one, &mut sources)).collect();
+    let errors: Vec<&Diagnostic> = found.iter().filter(|one| one.severity() == Severity::Error).collect();
     let build_error = errors.first().map(|first| ErrorJson {
         message: errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"),
         location: sources.location(first.place()),
@@ -52,9 +58,12 @@ pub fn lint(manifest: &SourceFile, found: &[Diagnostic]) -> Answer {
 }
 
 fn warning(one: &Diagnostic, sources: &mut Sources) -> WarningJson {
+    let rule = Rule::named(one.rule());
     WarningJson {
         rule_name: one.rule(),
-        description: one.rule(),
+        description: rule.map_or(one.rule(), |rule| rule.about),
+        url: rule.map(Rule::url).unwrap_or_default(),
+        severity: one.severity().as_str(),
         detail: detail(one),
         location: sources.location(one.place()),
     }
@@ -77,7 +86,8 @@ fn text(found: &[Diagnostic]) -> String {
     let mut text = String::new();
     for one in found {
         let kind = one.severity().as_str().to_uppercase();
-        let _ = writeln!(text, "{kind}: {}\n{one}\n", one.rule());
+        let page = Rule::named(one.rule()).map(|rule| format!(" - {}", rule.url())).unwrap_or_default();
+        let _ = writeln!(text, "{kind}: {}{page}\n{one}\n", one.rule());
     }
     text
 }

@@ -72,7 +72,7 @@ fn steps_of<'p>(product: &'p Product, index: usize, target: &Target) -> impl Ite
     let fragment = &product.fragments[index];
     let wanted = match target {
         Target::Stage { fragment, stage } => Some((*fragment == index).then(|| stage.clone())),
-        Target::Product | Target::Report | Target::Fragment(_) => None,
+        Target::Product | Target::Report | Target::Prewarm | Target::Fragment(_) => None,
     };
     let own = wanted.is_none().then_some(&fragment.steps);
     let stages = fragment.stages.iter().filter(move |stage| match &wanted {

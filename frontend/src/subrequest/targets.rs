@@ -1,7 +1,7 @@
 //! `frontend.targets`: what can be built.
 
 use llb_gen::model::{Base, Product, StageBase};
-use llb_gen::target::REPORT;
+use llb_gen::target::{PREWARM, REPORT};
 use llb_gen::text::Place;
 use serde::Serialize;
 
@@ -32,6 +32,9 @@ struct TargetJson {
 /// What the report says of itself.
 const REPORT_DESCRIPTION: &str = "records, evidence and errors of the product, whatever comes of it";
 
+/// What is said of what is built for caches.
+const PREWARM_DESCRIPTION: &str = "all but the volatile slots, untested: for filling caches";
+
 /// The product itself, its report, its fragments alone, and every build-only stage of them.
 pub fn targets(product: &Product) -> Answer {
     let mut sources = Sources::starting_with(&product.manifest.file);
@@ -60,7 +63,8 @@ pub fn targets(product: &Product) -> Answer {
     let whole =
         (String::new(), manifest.description.clone(), base(manifest.base.as_literal()), manifest.id.place());
     let report = (REPORT.to_owned(), Some(REPORT_DESCRIPTION.to_owned()), None, manifest.id.place());
-    let all = [whole, report].into_iter().chain(fragments).chain(stages);
+    let prewarm = (PREWARM.to_owned(), Some(PREWARM_DESCRIPTION.to_owned()), None, manifest.id.place());
+    let all = [whole, report, prewarm].into_iter().chain(fragments).chain(stages);
     let targets: Vec<TargetJson> = all.map(|one| target(one, &mut sources)).collect();
     let text = text(&targets);
     let sources = sources.files().iter().map(|file| base64(file.bytes())).collect();

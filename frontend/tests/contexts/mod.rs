@@ -197,7 +197,7 @@ fn contexts_stand_in_for_the_base_in_every_scheme() {
     let table = [
         ("docker-image://alpine:3", "docker-image://docker.io/library/alpine:3@"),
         ("docker-image:alpine:3", "docker-image://docker.io/library/alpine:3@"),
-        (layout.as_str(), "oci-layout://store@"),
+        (layout.as_str(), "oci-layout://docker.io/library/debian:12@"),
         ("https://x.org/root.git#v1", "git://x.org/root.git#v1"),
         ("https://x.org/root.tar", "https://x.org/root.tar"),
         ("local:team", "local://team"),
@@ -207,7 +207,11 @@ fn contexts_stand_in_for_the_base_in_every_scheme() {
         for name in ["context:debian:12", "context:debian:12::linux/amd64"] {
             let mut gateway = product();
             gateway.image("docker-image://docker.io/library/alpine:3", OTHER_DIGEST, CONFIG);
-            gateway.image(&format!("oci-layout://store@{OTHER_DIGEST}"), OTHER_DIGEST, CONFIG);
+            gateway.image(
+                &format!("oci-layout://docker.io/library/debian:12@{OTHER_DIGEST}"),
+                OTHER_DIGEST,
+                CONFIG,
+            );
             gateway.files.insert("team".into(), BTreeMap::new());
             let made = Graph::of(&Http::new("http://made.example/root").state()).marshal();
             gateway.inputs.insert("made".into(), made);

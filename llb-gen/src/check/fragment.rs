@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::files::stages_of;
 use super::variables::{self, Circle};
-use super::{arg, composition, config, step, test};
+use super::{arg, checks, composition, config, step, test};
 use crate::diagnostic::{Diagnostic, Sink, listed, nearest};
 use crate::model::step::{Action, MountSource, Origin, Step};
 use crate::model::{Arg, ArgKind, Fragment, Stage, StageBase, StageName, Value, When};
@@ -36,6 +36,7 @@ pub(super) fn fragment(raw: RawFragment, sink: &mut Sink) -> (Fragment, Found) {
         config: config::config(raw.config.0, true, sink),
         stages: stages.into_iter().map(|(name, raw)| stage(name, raw, &mut found, sink)).collect(),
         tests: test::tests(raw.tests.0, test::Owner::Fragment, sink),
+        check: checks::own(raw.check.0, sink),
         file,
     };
     variables::circles(&Circle::of_args(&fragment.args), sink);

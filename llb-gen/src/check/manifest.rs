@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::fragment::possible_conditions;
 use super::variables::{self, Circle};
-use super::{arg, config, empty_list, test};
+use super::{arg, checks, config, empty_list, test};
 use crate::diagnostic::{Diagnostic, Sink, nearest};
 use crate::model::{
     FragmentName, Manifest, Platform, ProductNames, Selection, Slot, SlotName, Template, TemplateSelection,
@@ -48,6 +48,7 @@ pub(super) fn manifest(raw: RawManifest, sink: &mut Sink) -> (Manifest, Found) {
         product,
         tests: test::tests(raw.tests.0, test::Owner::Product, sink),
         limits: raw.limits.0.and_then(|raw| limits(raw, sink)),
+        check: checks::of_product(raw.check.0, sink),
         file,
     };
     variables::circles(&Circle::of_args(&manifest.args), sink);
@@ -180,6 +181,7 @@ pub(super) fn template(raw: RawTemplate, sink: &mut Sink) -> (Template, Found) {
         env: config::env(raw.env.0),
         config,
         tests: test::tests(raw.tests.0, test::Owner::Product, sink),
+        check: checks::own(raw.check.0, sink),
         file,
     };
     variables::circles(&Circle::of_args(&template.args), sink);
@@ -212,7 +214,7 @@ fn slots(raw: Located<Vec<RawSlot>>, sink: &mut Sink) -> Vec<Slot> {
             break;
         }
         seen.insert(slot.name.value().clone(), place);
-        slots.push(Slot { name: slot.name, description: slot.description });
+        slots.push(Slot { name: slot.name, description: slot.description, volatile: slot.volatile });
     }
     slots
 }

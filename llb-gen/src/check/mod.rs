@@ -3,6 +3,7 @@
 //! A document is checked by itself first, then with the others. All faults of all files come out together.
 
 mod arg;
+mod checks;
 mod composition;
 mod config;
 mod contracts;

@@ -106,9 +106,16 @@ impl Sink {
     }
 
     fn sort(&mut self) {
-        self.found.sort_by(|a, b| key(a).cmp(&key(b)));
-        self.found.dedup();
+        self.found = sorted(std::mem::take(&mut self.found));
     }
+}
+
+/// Diagnostics by path, position, rule and message, each once.
+#[must_use]
+pub fn sorted(mut found: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    found.sort_by(|a, b| key(a).cmp(&key(b)));
+    found.dedup();
+    found
 }
 
 fn key(one: &Diagnostic) -> (&str, usize, usize, &str, &str) {

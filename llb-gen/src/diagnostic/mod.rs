@@ -9,7 +9,7 @@ use std::fmt;
 use crate::text::Place;
 
 pub(crate) use collect::Sink;
-pub use collect::{Diagnostics, Warnings};
+pub use collect::{Diagnostics, Warnings, sorted};
 pub use near::{listed, nearest};
 
 /// How much a [`Diagnostic`] matters.
@@ -19,15 +19,18 @@ pub enum Severity {
     Error,
     /// The document can be used, but probably says something else than its author meant.
     Warning,
+    /// The document can be used and may well say what its author meant: said only to those who ask.
+    Note,
 }
 
 impl Severity {
-    /// `error` or `warning`.
+    /// `error`, `warning` or `note`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Error => "error",
             Self::Warning => "warning",
+            Self::Note => "note",
         }
     }
 }
@@ -67,6 +70,19 @@ impl Diagnostic {
     #[must_use]
     pub fn warning(rule: &'static str, place: &Place, message: impl Into<String>) -> Self {
         Self::new(Severity::Warning, rule, place, message.into())
+    }
+
+    /// A note, in the same form as [`Diagnostic::error`].
+    #[must_use]
+    pub fn note(rule: &'static str, place: &Place, message: impl Into<String>) -> Self {
+        Self::new(Severity::Note, rule, place, message.into())
+    }
+
+    /// The same as an error: somebody wants it to end the build.
+    #[must_use]
+    pub fn escalated(mut self) -> Self {
+        self.0.severity = Severity::Error;
+        self
     }
 
     fn new(severity: Severity, rule: &'static str, place: &Place, message: String) -> Self {
@@ -112,7 +128,7 @@ impl Diagnostic {
         self
     }
 
-    /// Error or warning.
+    /// Error, warning or note.
     #[must_use]
     pub fn severity(&self) -> Severity {
         self.0.severity

@@ -101,6 +101,11 @@ impl Meta {
         self.name.as_deref()
     }
 
+    /// Whether the result may come from the cache.
+    pub fn cache_policy(&self) -> CachePolicy {
+        self.cache
+    }
+
     /// The places the op comes from, sorted.
     pub fn locations(&self) -> &[Location] {
         &self.locations

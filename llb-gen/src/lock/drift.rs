@@ -40,7 +40,7 @@ impl<'a> Locking<'a> {
             Severity::Error => {
                 (Diagnostic::error(RULE, place, message), "a locked build does not resolve anything anew")
             }
-            Severity::Warning => {
+            Severity::Warning | Severity::Note => {
                 (Diagnostic::warning(RULE, place, message), "it is resolved anew in this build")
             }
         };

@@ -15,6 +15,7 @@ use crate::llb::{State, merge};
 use crate::ordered::ordered;
 use crate::plan::PlannedFragment;
 use crate::plan::step::PlannedAction;
+use crate::target::Target;
 
 /// A fragment that changed something.
 #[derive(Clone, Debug)]
@@ -39,7 +40,7 @@ impl Lowering<'_> {
     /// The product, or the fragment or stage that is asked for.
     pub(super) fn merge(&mut self) -> Result<State, LowerError> {
         let mut composer = Composer::default();
-        for fragment in &self.plan.fragments {
+        for fragment in self.built() {
             let below = self.plan.composition.below(fragment.index);
             let root = composer.root(self, &below)?;
             let root = self.gated(fragment, root, &below)?;
@@ -58,15 +59,35 @@ impl Lowering<'_> {
             self.note_part(fragment, &root, &settled.root);
             composer.built.insert(fragment.index, Built { root, settled, titles: made.titles });
         }
+        let base = self.base();
+        if self.plan.target == Target::Prewarm {
+            return Ok(self.warm(&mut composer, &base));
+        }
         let layers = self.all_layers(&mut composer)?;
         let all: Vec<usize> = self.plan.fragments.iter().map(|fragment| fragment.index).collect();
-        let base = self.base();
         let fix = composer.fix(self, &all, &base)?;
         if fix.is_some() {
             self.note("[product] shared files of fragments side by side", Layer::Made);
         }
         let about = About::product(self.plan.request);
         Ok(merge([&base].into_iter().chain(&layers).chain(&fix), about.composing("merge")))
+    }
+
+    /// The layers of what is built, as the product has them: what several fragments wrote whole is joined in the product alone,
+    /// since that depends on the fragments that are left out.
+    fn warm(&mut self, composer: &mut Composer, base: &State) -> State {
+        let mut layers = Vec::new();
+        for fragment in self.built() {
+            for (layer, title) in composer.layers_of(self, fragment) {
+                self.note(&title, Layer::Made);
+                layers.push(layer);
+            }
+            self.note_config(&super::label(fragment), &fragment.change);
+        }
+        merge(
+            [base].into_iter().chain(&layers),
+            About::product(self.plan.request).named("merge what is warm"),
+        )
     }
 
     /// The root of a fragment; known by its content where that saves running anything.

@@ -241,7 +241,7 @@ impl<'a> Lowering<'a> {
     }
 }
 
-impl Lowering<'_> {
+impl<'a> Lowering<'a> {
     fn run(&mut self) -> Result<State, LowerError> {
         let state = match self.merged {
             true => self.merge()?,
@@ -254,7 +254,7 @@ impl Lowering<'_> {
     /// Each fragment on the one before, each step a layer.
     fn chain(&mut self) -> Result<State, LowerError> {
         let mut state = self.base();
-        for fragment in &self.plan.fragments {
+        for fragment in self.built() {
             let stages = self.noted_stages(fragment, &state)?;
             if let Some(stage) = self.plan.target.stage_of(fragment.index) {
                 return Ok(stages.get(stage).cloned().unwrap_or_default());
@@ -268,6 +268,12 @@ impl Lowering<'_> {
             state = made.state;
         }
         Ok(state)
+    }
+
+    /// The fragments that are built.
+    fn built(&self) -> impl Iterator<Item = &'a PlannedFragment> + use<'a> {
+        let plan = self.plan;
+        plan.fragments.iter().filter(|fragment| !plan.left_out.contains(&fragment.index))
     }
 
     /// The processes that are in the graph: stages that nothing needs are not.

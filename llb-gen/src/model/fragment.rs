@@ -1,6 +1,7 @@
 //! Fragments and their stages.
 
 use super::arg::Arg;
+use super::checks::Checks;
 use super::config::Config;
 use super::contract::Contract;
 use super::image_ref::ImageRef;
@@ -44,6 +45,8 @@ pub struct Fragment {
     pub stages: Vec<Stage>,
     /// Its tests, in the order written.
     pub tests: Vec<Test>,
+    /// Rules that it skips for itself and its files.
+    pub check: Checks,
     /// Its `fragment.json`.
     pub file: SourceFile,
 }

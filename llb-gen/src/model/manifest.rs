@@ -2,6 +2,7 @@
 
 use super::Accelerator;
 use super::arg::Arg;
+use super::checks::Checks;
 use super::config::Config;
 use super::fragment::Base;
 use super::name::{FragmentName, ManifestId, SlotName, TemplateId};
@@ -47,6 +48,8 @@ pub struct Manifest {
     pub tests: Vec<Test>,
     /// The most that its tests may need.
     pub limits: Option<TestLimits>,
+    /// What is done about what rules find in the product.
+    pub check: Checks,
     /// Its file.
     pub file: SourceFile,
 }
@@ -110,6 +113,8 @@ pub struct Template {
     pub config: Config,
     /// Its tests, in the order written.
     pub tests: Vec<Test>,
+    /// Rules that it skips for itself.
+    pub check: Checks,
     /// Its file.
     pub file: SourceFile,
 }
@@ -121,4 +126,6 @@ pub struct Slot {
     pub name: Located<SlotName>,
     /// For people.
     pub description: Option<String>,
+    /// Whether what fills it changes often: it is not kept warm.
+    pub volatile: bool,
 }

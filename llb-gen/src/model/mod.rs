@@ -10,6 +10,7 @@
 //! ```
 
 pub(crate) mod arg;
+pub(crate) mod checks;
 pub(crate) mod composition;
 pub(crate) mod config;
 pub(crate) mod contract;
@@ -38,6 +39,7 @@ pub(crate) mod version;
 pub(crate) mod when;
 
 pub use arg::{Arg, ArgKind, PLATFORM_VARIABLES, Pattern};
+pub use checks::{Checks, Fail, Skip};
 pub use composition::Composition;
 pub use config::{Check, CommandLine, Config, Healthcheck};
 pub use contract::{Bound, Contract, ContractKind, Relation};
@@ -48,7 +50,7 @@ pub use image_ref::ImageRef;
 pub use manifest::{Manifest, ProductNames, Selection, Slot, Template, TemplateSelection, TestLimits};
 pub use name::{
     AccountName, ArgName, CacheId, ContextName, EnvName, FragmentName, LabelKey, ManifestId, PlanId,
-    SecretId, ServiceName, SlotName, SshId, StageName, TemplateId, TestName,
+    RuleName, SecretId, ServiceName, SlotName, SshId, StageName, TemplateId, TestName,
 };
 pub use owner::{Account, FileMode, Owner};
 pub use package::{AptPackage, Requirement};

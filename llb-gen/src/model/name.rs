@@ -38,6 +38,10 @@ checked_text!(
     ServiceName
 );
 checked_text!(
+    /// The name of a rule that products are checked by, or `all`.
+    RuleName
+);
+checked_text!(
     /// The name of an environment variable.
     EnvName
 );
@@ -183,6 +187,7 @@ macro_rules! words {
 words! {
     SecretId: "the id of a secret", "a word without blanks, commas and `=`", [',', '='], "pip-index";
     SshId: "the id of an SSH socket", "a word without blanks, commas and `=`", [',', '='], "default";
+    RuleName: "the name of a rule", "the name of a rule, or `all`", [',', ';', '='], "latest-tag";
     CacheId: "the id of a cache", "a word without blanks", [], "ccache";
     LabelKey: "the key of a label", "a word without blanks and `=`", ['='], "org.opencontainers.image.title";
 }

@@ -18,7 +18,7 @@ mod title;
 mod user;
 mod view;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::diagnostic::{Diagnostic, Diagnostics, Sink, Warnings};
@@ -61,6 +61,8 @@ pub struct Plan<'a> {
     pub(crate) images: BTreeMap<ImageLookup, ImageAnswer>,
     /// What takes part, in slot order.
     pub(crate) fragments: Vec<PlannedFragment>,
+    /// Those of them that are not built.
+    pub(crate) left_out: BTreeSet<usize>,
     pub(crate) composition: &'a Composition,
     pub(crate) image: ImageConfig,
     /// Changes of the manifest's own config, for the history.
@@ -172,13 +174,21 @@ impl<'a> Draft<'a> {
         if let Some(template) = &self.product.template {
             config::apply(&template.config, &levels.template, &shell, &mut image, sink);
         }
-        let mut views = Views::new(self.product, &levels, View { image, shell });
+        let base = View { image, shell };
+        let mut views = Views::new(self.product, &levels, base.clone());
         let taking_part = self.target.fragments(self.product);
         let source = source_info(&self.product.manifest.file);
         let fragments = taking_part
             .iter()
             .map(|&index| self.fragment(index, &source, &mut views, &images, sink))
             .collect();
+        let left_out = self.target.left_out(self.product);
+        if !left_out.is_empty() {
+            views = Views::new(self.product, &levels, base);
+            for &index in taking_part.iter().filter(|index| !left_out.contains(index)) {
+                views.climb(index, sink);
+            }
+        }
         let View { mut image, shell } = views.finish(&self.target);
         let manifest = &self.product.manifest;
         engine::judge_options(self.request, manifest.id.place(), sink);
@@ -203,6 +213,7 @@ impl<'a> Draft<'a> {
             base,
             images,
             fragments,
+            left_out,
             composition: &self.product.composition,
             image,
             manifest_change,

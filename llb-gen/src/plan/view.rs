@@ -84,7 +84,7 @@ impl<'p> Views<'p> {
     pub(super) fn finish(mut self, target: &Target) -> View {
         match target {
             Target::Fragment(index) => self.after.remove(index).unwrap_or(self.image),
-            Target::Product | Target::Report | Target::Stage { .. } => self.image,
+            Target::Product | Target::Report | Target::Prewarm | Target::Stage { .. } => self.image,
         }
     }
 }

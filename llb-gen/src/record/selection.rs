@@ -167,8 +167,8 @@ fn selected(fragment: &Fragment, locked: Option<String>) -> SelectedFragment {
     }
 }
 
-/// The digest of a fragment's definition in canonical form, without what is for editors and without its tests: another test
-/// makes no other image.
+/// The digest of a fragment's definition in canonical form, without what is for editors and without its tests and checks: another
+/// one makes no other image.
 fn definition(file: &SourceFile) -> String {
     let text = crate::parse::json::text(file).unwrap_or_default();
     let Ok(serde_json::Value::Object(mut members)) = serde_json::from_str(&text) else {
@@ -176,6 +176,7 @@ fn definition(file: &SourceFile) -> String {
         return sha256(file.bytes());
     };
     members.remove("tests");
+    members.remove("check");
     members.remove("$schema");
     sha256(canonical_text(&serde_json::Value::Object(members)).as_bytes())
 }

@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 
 use llb_gen::check::FileState;
 use llb_gen::diagnostic::{Diagnostics, Warnings};
+use llb_gen::llb::{Cap, State};
 use llb_gen::model::Product;
 use llb_gen::parse::RawManifest;
+use llb_gen::request::{Naming, NoCache, Request, Sandbox, Tree};
 use llb_gen::text::SourceFile;
 
 pub(crate) fn fixtures() -> PathBuf {
@@ -62,4 +64,26 @@ pub(crate) fn fragment_of_test(test: &str) -> String {
 /// A fragment whose only step, on the second line, is `step`.
 pub(crate) fn fragment_of_step(step: &str) -> String {
     format!("{{\"name\": \"f\", \"version\": \"0.1.0\", \"steps\": [\n{step}\n]}}")
+}
+
+/// A plain build for a platform on an engine that can do everything.
+pub(crate) fn request(platform: &str) -> Request {
+    Request {
+        platform: platform.parse().expect("a platform"),
+        build_platform: "linux/amd64".parse().expect("a platform"),
+        caps: Cap::ALL.iter().map(|cap| cap.id().to_owned()).collect(),
+        naming: Naming::Plain,
+        target: None,
+        build_args: BTreeMap::new(),
+        labels: BTreeMap::new(),
+        no_cache: NoCache::Nothing,
+        epoch: None,
+        sandbox: Sandbox::default(),
+        built_on: None,
+        cache_namespace: String::new(),
+        context: Tree::State(State::scratch()),
+        catalogue: Tree::State(State::scratch()),
+        named_contexts: BTreeMap::new(),
+        own_image: None,
+    }
 }

@@ -12,6 +12,7 @@ mod inputs;
 mod keys;
 mod lock;
 mod needs;
+mod prewarm;
 mod selection;
 mod stages;
 mod steps;

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::bases::{local, on_tiny, text};
 
 #[track_caller]
-fn needs(step: Value, entitlement: &str) {
+fn needs(step: &Value, entitlement: &str) {
     let project = on_tiny(json!([{"file": {"path": "/f", "content": "x"}}, step]));
     let refused = project.build(&BuildOptions::oci()).failed();
     assert!(refused.message.contains(entitlement), "{}", refused.message);
@@ -16,7 +16,7 @@ fn needs(step: Value, entitlement: &str) {
 
 #[test]
 fn the_network_of_the_host() {
-    needs(json!({"run": "test $(ls /sys/class/net | grep -c .) -gt 1", "network": "host"}), "network.host");
+    needs(&json!({"run": "test $(ls /sys/class/net | grep -c .) -gt 1", "network": "host"}), "network.host");
 }
 
 /// Docker's daemon gives no such right unless it is configured to: then the client asks in vain, and is told.

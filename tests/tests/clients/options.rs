@@ -49,8 +49,6 @@ fn what_every_step_is_surrounded_with() {
     assert_eq!(said("network"), "lo");
     assert!(said("cgroup").contains("factory-clients") || said("cgroup") == "0::/", "{}", said("cgroup"));
     assert_eq!(said("proxies"), "http://proxy.example:1 all.example");
-    let image = project.build(&options.words(&["--output", "type=cacheonly"]));
-    assert!(image.finished.status.success());
 }
 
 #[test]

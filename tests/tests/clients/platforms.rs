@@ -36,7 +36,7 @@ fn two_platforms_are_one_index_and_the_foreign_one_really_runs() {
     for (arch, machine) in [("amd64", "x86_64"), ("arm64", "aarch64")] {
         let tree = of(&images, arch).filesystem();
         let is = |path: &str, text: &str| {
-            assert_eq!(tree.at(path).sha256(), Some(sha256(text.as_bytes()).as_str()), "{arch}")
+            assert_eq!(tree.at(path).sha256(), Some(sha256(text.as_bytes()).as_str()), "{arch}");
         };
         is("machine", &format!("{machine}\n"));
         is("word", &format!("{word}\n"));

@@ -11,5 +11,7 @@ mod failures;
 mod frontend_image;
 mod llm_serve;
 mod products;
+mod questions;
+mod sbom;
 mod syntax_routes;
 mod transfer;

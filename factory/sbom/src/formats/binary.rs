@@ -119,7 +119,7 @@ fn elf(file: &(impl ReadAt + ?Sized), start: &[u8]) -> Result<Binary, Broken> {
     let (segment_size, segment_count) = (half(0x2a, 0x36)?, half(0x2c, 0x38)?);
     let entry = usize::from(section_size);
     let mut binary = Binary { order, wide, sections: Vec::new() };
-    if sections != 0 && entry >= at(40, 64) {
+    if sections != 0 && entry == at(40, 64) {
         // More than 65,279 sections: the first one's fields say how many, and where the names are.
         let first = file.range(sections, entry)?;
         if count == 0 {
@@ -153,7 +153,7 @@ fn elf(file: &(impl ReadAt + ?Sized), start: &[u8]) -> Result<Binary, Broken> {
         }
     }
     let entry = usize::from(segment_size);
-    if binary.sections.is_empty() && segments != 0 && entry >= at(32, 56) {
+    if binary.sections.is_empty() && segments != 0 && entry == at(32, 56) {
         let count = usize::from(segment_count).min(SECTIONS);
         for raw in file.up_to(segments, count * entry)?.chunks_exact(entry) {
             if order.u32(raw, 0) != Some(SEGMENT_LOAD) {

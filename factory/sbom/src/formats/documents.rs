@@ -8,6 +8,11 @@ use super::{Broken, text};
 use crate::limits;
 use crate::model::Checksum;
 
+/// Bytes of a name or a version.
+const NAME: usize = 512;
+/// Relationships of one document that are kept.
+const LINKS: usize = 100_000;
+
 /// What a document lists.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Document {
@@ -74,6 +79,10 @@ fn word(value: Option<String>) -> String {
     text(value.unwrap_or_default().as_bytes(), limits::WORD)
 }
 
+fn short(value: Option<String>) -> String {
+    text(value.unwrap_or_default().as_bytes(), NAME)
+}
+
 /// Empty for SPDX's two ways of saying nothing.
 fn stated(value: Option<String>) -> String {
     let value = word(value);
@@ -93,13 +102,15 @@ fn checksum(algorithm: &str, value: &str) -> Option<Checksum> {
     right.then(|| Checksum { algorithm, hex: value.to_ascii_lowercase() })
 }
 
-fn link(packages: &mut [Listed], at: usize, to: usize) {
+fn link(packages: &mut [Listed], left: &mut usize, at: usize, to: usize) {
     if at != to
+        && *left > 0
         && let Some(package) = packages.get_mut(at)
         && let Err(place) = package.needs.binary_search(&to)
         && package.needs.len() < limits::REQUIREMENTS
     {
         package.needs.insert(place, to);
+        *left -= 1;
     }
 }
 
@@ -165,8 +176,8 @@ fn spdx(document: Spdx) -> Document {
         let supplier = stated(package.supplier);
         let purpose = package.primary_package_purpose.unwrap_or_default();
         packages.push(Listed {
-            name: word(package.name),
-            version: stated(package.version_info),
+            name: short(package.name),
+            version: short(package.version_info.filter(|v| v != "NOASSERTION")),
             purl: word(purl.map(|reference| reference.reference_locator)),
             licence: if licence.is_empty() { stated(package.license_concluded) } else { licence },
             supplier: supplier.split_once(':').map_or(supplier.as_str(), |(_, name)| name.trim()).to_owned(),
@@ -188,13 +199,16 @@ fn spdx(document: Spdx) -> Document {
             packages[at].subject = true;
         }
     }
+    let mut left = LINKS;
     for relationship in &document.relationships {
         let (from, to) = (index(&relationship.spdx_element_id), index(&relationship.related_spdx_element));
         match (relationship.relationship_type.as_str(), from, to) {
             ("DESCRIBES", None, Some(to)) => packages[to].subject = true,
             ("DESCRIBED_BY", Some(from), None) => packages[from].subject = true,
-            ("CONTAINS" | "DEPENDS_ON", Some(from), Some(to)) => link(&mut packages, from, to),
-            ("CONTAINED_BY" | "DEPENDENCY_OF", Some(from), Some(to)) => link(&mut packages, to, from),
+            ("CONTAINS" | "DEPENDS_ON", Some(from), Some(to)) => link(&mut packages, &mut left, from, to),
+            ("CONTAINED_BY" | "DEPENDENCY_OF", Some(from), Some(to)) => {
+                link(&mut packages, &mut left, to, from);
+            }
             _ => {}
         }
     }
@@ -266,12 +280,18 @@ struct CycloneDependency {
 }
 
 fn cyclonedx(document: Cyclone) -> Document {
+    let mut left = LINKS;
     let mut ids = BTreeMap::new();
     let mut packages = Vec::new();
     let subject = document.metadata.and_then(|metadata| metadata.component);
     let name = subject.as_ref().and_then(|subject| subject.name.clone());
     // JSON is read 128 levels deep at most, so this goes no deeper.
-    fn take(component: CycloneComponent, packages: &mut Vec<Listed>, ids: &mut BTreeMap<String, usize>) {
+    fn take(
+        component: CycloneComponent,
+        packages: &mut Vec<Listed>,
+        ids: &mut BTreeMap<String, usize>,
+        left: &mut usize,
+    ) {
         if packages.len() >= limits::PACKAGES {
             return;
         }
@@ -283,13 +303,13 @@ fn cyclonedx(document: Cyclone) -> Document {
             licence.expression.or(licence.license.and_then(|licence| licence.id.or(licence.name)))
         });
         let licences: Vec<String> = licences.map(|licence| word(Some(licence))).take(64).collect();
-        let (group, name) = (word(component.group), word(component.name));
+        let (group, name) = (short(component.group), short(component.name));
         let many = licences.len() > 1;
         let bracketed =
             |one: &String| if many && one.contains(' ') { format!("({one})") } else { one.clone() };
         packages.push(Listed {
             name: if group.is_empty() { name } else { format!("{group}/{name}") },
-            version: word(component.version),
+            version: short(component.version),
             purl: word(component.purl),
             licence: licences.iter().map(bracketed).collect::<Vec<_>>().join(" AND "),
             supplier: word(component.supplier.and_then(|supplier| supplier.name)),
@@ -301,25 +321,25 @@ fn cyclonedx(document: Cyclone) -> Document {
         });
         for inner in component.components {
             let to = packages.len();
-            take(inner, packages, ids);
+            take(inner, packages, ids, left);
             if packages.len() > to {
-                link(packages, at, to);
+                link(packages, left, at, to);
             }
         }
     }
     if let Some(subject) = subject {
-        take(subject, &mut packages, &mut ids);
+        take(subject, &mut packages, &mut ids, &mut left);
         if let Some(first) = packages.first_mut() {
             first.subject = true;
         }
     }
     for component in document.components {
-        take(component, &mut packages, &mut ids);
+        take(component, &mut packages, &mut ids, &mut left);
     }
     for dependency in &document.dependencies {
         let Some(from) = ids.get(&dependency.r#ref) else { continue };
         for to in dependency.depends_on.iter().filter_map(|id| ids.get(id)) {
-            link(&mut packages, *from, *to);
+            link(&mut packages, &mut left, *from, *to);
         }
     }
     Document { name: word(name), packages }

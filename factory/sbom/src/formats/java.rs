@@ -16,7 +16,7 @@ pub const DEPTH: usize = 4;
 pub const ARCHIVES: usize = 4096;
 /// Bytes of an archive inside of another that has to be unpacked.
 pub const NESTED: u64 = 64 << 20;
-/// Bytes that are unpacked of one file, with everything inside of it.
+/// Bytes that are unpacked of one file with everything inside of it, with the directories of all archives.
 pub const UNPACKED: u64 = 1 << 30;
 /// Bytes of a manifest or a project file.
 pub const METADATA: u64 = 1 << 20;
@@ -94,7 +94,7 @@ struct Said {
 
 impl Reading {
     fn archive(&mut self, file: &dyn ReadAt, name: &str) {
-        let listed = match zip::entries(file, &is_wanted) {
+        let listed = match zip::entries(file, &is_wanted, &mut self.left) {
             Ok(listed) => listed,
             Err(e) => return self.fault(e),
         };

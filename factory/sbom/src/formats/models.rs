@@ -5,7 +5,7 @@ use std::fmt;
 use std::io::Read;
 
 use serde::Deserialize;
-use serde::de::{IgnoredAny, MapAccess, Visitor};
+use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::{Broken, Order, ReadAt, Stream, text};
 use crate::limits;
@@ -62,7 +62,7 @@ struct HeadVisitor;
 #[derive(Deserialize)]
 struct Tensor {
     dtype: String,
-    shape: Vec<u64>,
+    shape: Product,
     #[serde(default, rename = "data_offsets")]
     _offsets: IgnoredAny,
 }
@@ -78,13 +78,12 @@ impl<'de> Visitor<'de> for HeadVisitor {
         let mut model = Model { parameters: Some(0), ..Model::default() };
         while let Some(key) = map.next_key::<String>()? {
             if key == "__metadata__" {
-                let words: BTreeMap<String, String> = map.next_value()?;
-                let short = words.into_iter().filter(|(key, value)| key.len() + value.len() <= limits::WORD);
-                model.words = short.take(256).map(|(key, value)| (clean(&key), clean(&value))).collect();
+                let Words(words) = map.next_value()?;
+                model.words = words;
                 continue;
             }
             let tensor: Tensor = map.next_value()?;
-            let size = tensor.shape.iter().try_fold(1_u64, |size, part| size.checked_mul(*part));
+            let Product(size) = tensor.shape;
             model.parameters = model.parameters.zip(size).and_then(|(all, size)| all.checked_add(size));
             model.tensors += 1;
             let kind = clean(&tensor.dtype);
@@ -96,6 +95,62 @@ impl<'de> Visitor<'de> for HeadVisitor {
             }
         }
         Ok(Head(model))
+    }
+}
+
+/// The numbers of a list multiplied, which is never held; none where they are too many for a number.
+struct Product(Option<u64>);
+
+impl<'de> Deserialize<'de> for Product {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_seq(ProductVisitor)
+    }
+}
+
+struct ProductVisitor;
+
+impl<'de> Visitor<'de> for ProductVisitor {
+    type Value = Product;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of lengths")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Product, A::Error> {
+        let mut size = Some(1_u64);
+        while let Some(length) = list.next_element::<u64>()? {
+            size = size.and_then(|size| size.checked_mul(length));
+        }
+        Ok(Product(size))
+    }
+}
+
+/// The first words of a file that are short enough to be some.
+struct Words(BTreeMap<String, String>);
+
+impl<'de> Deserialize<'de> for Words {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(WordsVisitor)
+    }
+}
+
+struct WordsVisitor;
+
+impl<'de> Visitor<'de> for WordsVisitor {
+    type Value = Words;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object of texts")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Words, A::Error> {
+        let mut words = BTreeMap::new();
+        while let Some((key, value)) = map.next_entry::<String, String>()? {
+            if key.len() + value.len() <= limits::WORD && words.len() < 256 {
+                words.insert(clean(&key), clean(&value));
+            }
+        }
+        Ok(Words(words))
     }
 }
 

@@ -99,7 +99,8 @@ fn values(bytes: &[u8]) -> Result<Values, Broken> {
                 if path.len() > DEPTH {
                     return Err(Broken::at(at, format!("elements are more than {DEPTH} deep")));
                 }
-                if path.join("/") == "project/licenses/license" && values.licences.len() < 64 {
+                if path.len() == 3 && path == ["project", "licenses", "license"] && values.licences.len() < 64
+                {
                     values.licences.push(Default::default());
                 }
                 said.clear();
@@ -148,13 +149,14 @@ fn keep(values: &mut Values, path: &[String], said: &str) {
                 }
             }
         }
-        _ => {
+        [_] | [_, _] => {
             let key = below.join("/");
             let property = below.len() == 2 && below[0] == "properties" && values.found.len() < PROPERTIES;
             if property || WANTED.contains(&key.as_str()) {
                 values.found.insert(key, said.to_owned());
             }
         }
+        _ => {}
     }
 }
 

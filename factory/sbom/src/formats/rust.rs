@@ -9,8 +9,13 @@ use super::binary::Binary;
 use super::{Broken, ReadAt, text};
 use crate::limits;
 
+/// Bytes of a name or a version.
+const NAME: usize = 256;
 /// Bytes of the list, unpacked. A program of a thousand crates has 100 KiB.
 pub const UNPACKED: u64 = 8 << 20;
+
+/// Who needs whom, over all crates of a program.
+pub const NEEDS: usize = 200_000;
 
 /// A crate.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -74,10 +79,14 @@ pub fn list(packed: &[u8]) -> Result<Vec<RustCrate>, Broken> {
     let document: Document =
         serde_json::from_slice(&json).map_err(|e| Broken::new(format!("the list of crates: {e}")))?;
     let count = document.packages.len();
+    let needs: usize = document.packages.iter().map(|entry| entry.dependencies.len()).sum();
+    if needs > NEEDS || count > limits::PACKAGES {
+        return Err(Broken::new(format!("a list of {count} crates that need one another {needs} times")));
+    }
     let read = |entry: Entry| RustCrate {
-        name: text(entry.name.as_bytes(), limits::WORD),
-        version: text(entry.version.as_bytes(), limits::WORD),
-        source: text(entry.source.as_bytes(), limits::WORD),
+        name: text(entry.name.as_bytes(), NAME),
+        version: text(entry.version.as_bytes(), NAME),
+        source: text(entry.source.as_bytes(), NAME),
         build_only: entry.kind == "build",
         root: entry.root,
         dependencies: entry.dependencies.into_iter().filter(|index| *index < count).collect(),
@@ -117,6 +126,14 @@ mod tests {
         assert!(crates[0].build_only && !crates[0].root);
         assert!(crates[1].root && !crates[1].build_only);
         assert_eq!(crates[1].dependencies, [0], "an index of nothing is left out");
+    }
+
+    #[test]
+    fn a_web_of_needs_is_refused() {
+        let needs = vec!["0"; NEEDS + 1].join(",");
+        let json = format!(r#"{{"packages":[{{"name":"a","version":"1","dependencies":[{needs}]}}]}}"#);
+        let said = list(&packed(json.as_bytes())).unwrap_err().to_string();
+        assert_eq!(said, "a list of 1 crates that need one another 200001 times");
     }
 
     #[test]

@@ -45,15 +45,19 @@ pub fn is_one(start: &[u8]) -> bool {
     start.starts_with(&LOCAL) || start.starts_with(&END)
 }
 
-/// The wanted entries of an archive, in the order of its directory.
+/// The wanted entries of an archive, in the order of its directory. The bytes of the directory are taken from `left`: archives inside
+/// of an archive may all be the same bytes, and each is as long as the file.
 ///
 /// # Errors
-/// There is no directory at its end.
+/// There is no directory at its end, or none that `left` has room for.
 pub fn entries(
     file: &(impl ReadAt + ?Sized),
     wanted: &dyn Fn(&[u8]) -> bool,
+    left: &mut u64,
 ) -> Result<Listing<Entry>, Broken> {
     let directory = Directory::find(file)?;
+    let room = left.checked_sub(directory.size);
+    *left = room.ok_or_else(|| Broken::new("not looked at: too much has been looked at before it"))?;
     let mut out = Listing::default();
     let window = Window::new(file, directory.start, directory.size);
     let mut stream = Stream::new(&window, 0);
@@ -282,7 +286,7 @@ pub(super) mod tests {
     }
 
     fn read_all(bytes: &[u8]) -> Vec<(String, Vec<u8>)> {
-        let listed = entries(bytes, &|_| true).unwrap();
+        let listed = entries(bytes, &|_| true, &mut (1 << 20)).unwrap();
         assert_eq!(listed.broken, []);
         let one = |entry: &Entry| (text(&entry.name), entry.read(bytes, 1 << 20).unwrap());
         listed.items.iter().map(one).collect()
@@ -299,14 +303,17 @@ pub(super) mod tests {
             let before = [b"#!/bin/sh\n".as_slice(), &bytes].concat();
             assert_eq!(read_all(&before), read_all(&bytes), "something before it does not count");
             let comment = [bytes.as_slice(), b"PK\x05\x06"].concat();
-            assert!(entries(comment.as_slice(), &|_| true).is_ok(), "what is behind it was not announced");
+            assert!(
+                entries(comment.as_slice(), &|_| true, &mut (1 << 20)).is_ok(),
+                "what is behind it was not announced"
+            );
         }
     }
 
     #[test]
     fn entries_that_lie_are_said() {
         let bytes = deflated("a", b"hello");
-        let entry = entries(bytes.as_slice(), &|_| true).unwrap().items.remove(0);
+        let entry = entries(bytes.as_slice(), &|_| true, &mut (1 << 20)).unwrap().items.remove(0);
         assert_eq!(entry.read(bytes.as_slice(), 4).unwrap_err().to_string(), "it has more than 4 bytes");
         let other = Entry { crc: 0, ..entry.clone() };
         let said = other.read(bytes.as_slice(), 10).unwrap_err().to_string();
@@ -324,7 +331,7 @@ pub(super) mod tests {
         let mut bytes = stored("a", b"");
         let at = bytes.len() - 12;
         bytes[at..at + 2].fill(0xff);
-        let listed = entries(bytes.as_slice(), &|_| true).unwrap();
+        let listed = entries(bytes.as_slice(), &|_| true, &mut (1 << 20)).unwrap();
         assert_eq!(listed.items.len(), 1);
         assert_eq!(listed.broken[0].to_string(), "entry 1: the directory is cut off");
     }

@@ -2,6 +2,7 @@
 
 use super::RawEnv;
 use super::arg::RawArgs;
+use super::checks::RawOwnChecks;
 use super::config::RawConfig;
 use super::step::RawStep;
 use super::test::RawTest;
@@ -48,6 +49,8 @@ object! {
         "stages" stages: Kept<Map<StageName, RawStage>>,
         /// What must be true of an image with it: looked at in the finished root.
         "tests" tests: Kept<Tolerant<RawTest>>,
+        /// Rules that find something in the fragment and its files that is meant so, with the reasons.
+        "check" check: Kept<RawOwnChecks>,
     }
 }
 

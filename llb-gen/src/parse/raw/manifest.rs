@@ -4,6 +4,7 @@ use jsonc_parser::ast::Value as Json;
 
 use super::RawEnv;
 use super::arg::RawArgs;
+use super::checks::RawChecks;
 use super::config::RawConfig;
 use super::test::RawTest;
 use crate::model::{
@@ -51,6 +52,8 @@ object! {
         "tests" tests: Kept<Tolerant<RawTest>>,
         /// The most that the product's tests may need. More is a failure of the product.
         "limits" limits: Kept<RawBudget>,
+        /// What is done about what rules find in the product: which of them are skipped, and which end the build.
+        "check" check: Kept<RawChecks>,
     }
 }
 

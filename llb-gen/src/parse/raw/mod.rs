@@ -5,6 +5,7 @@
 
 mod action;
 pub(crate) mod arg;
+pub(crate) mod checks;
 pub(crate) mod config;
 pub(crate) mod files;
 pub(crate) mod fragment;

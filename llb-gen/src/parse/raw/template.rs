@@ -3,6 +3,7 @@
 use jsonc_parser::ast::Value as Json;
 
 use super::arg::RawArgs;
+use super::checks::RawOwnChecks;
 use super::config::RawConfig;
 use super::test::RawTest;
 use super::{RawEnv, RawLabels};
@@ -37,6 +38,8 @@ object! {
         "config" config: Kept<RawConfig>,
         /// What must be true of every product: looked at after the tests of its fragments.
         "tests" tests: Kept<Tolerant<RawTest>>,
+        /// Rules that find something in the template that is meant so, with the reasons.
+        "check" check: Kept<RawOwnChecks>,
     }
 }
 
@@ -45,6 +48,7 @@ object! {
 pub(crate) struct RawSlot {
     pub(crate) name: Located<SlotName>,
     pub(crate) description: Option<String>,
+    pub(crate) volatile: bool,
 }
 
 object! {
@@ -54,18 +58,26 @@ object! {
         "name" name: Located<SlotName>,
         /// What belongs into it.
         "description" description: Option<String>,
+        /// Whether what fills it changes often, such as an application. The target `prewarm` leaves it out, with what is built
+        /// on it.
+        "volatile" volatile: Option<bool>,
     }
 }
 
 impl Decode for RawSlot {
-    const FORM: &'static str = "the name of a slot, or an object with `name` and `description`";
+    const FORM: &'static str = "the name of a slot, or an object with `name`, `description` and `volatile`";
     const OBJECT: bool = true;
 
     fn decode(node: Node<'_, '_>, cx: &mut Context<'_>) -> Option<Self> {
         match node {
-            Json::Object(_) => RawSlotObject::decode(node, cx)
-                .map(|slot| Self { name: slot.name, description: slot.description }),
-            Json::StringLit(_) => Located::decode(node, cx).map(|name| Self { name, description: None }),
+            Json::Object(_) => RawSlotObject::decode(node, cx).map(|slot| Self {
+                name: slot.name,
+                description: slot.description,
+                volatile: slot.volatile.unwrap_or(false),
+            }),
+            Json::StringLit(_) => {
+                Located::decode(node, cx).map(|name| Self { name, description: None, volatile: false })
+            }
             _ => cx.wrong_type(node, Self::FORM),
         }
     }
