@@ -570,7 +570,7 @@ mod subrequests {
         let gateway = product();
         let result = build(&gateway, &[("requestid", "frontend.subrequests.describe")]);
         assert_eq!(gateway.levels(), [["Return"]]);
-        assert_eq!(metadata(&result, "result.json").as_array().unwrap().len(), 8);
+        assert_eq!(metadata(&result, "result.json").as_array().unwrap().len(), 9);
     }
 
     #[test]
