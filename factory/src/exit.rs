@@ -93,6 +93,9 @@ pub enum Error {
     /// The build was tried and failed (`Exit::BuildFailed`).
     #[error("the build failed: {0}")]
     BuildFailed(String),
+    /// A lock that is not the one that it would be (`Exit::BuildFailed`).
+    #[error("{0}")]
+    LockDiffers(String),
     /// Tests that are in the way of an image, or verdicts of a plan that nobody expected (`Exit::TestsFailed`).
     #[error("{0}")]
     TestsFailed(String),
@@ -143,7 +146,7 @@ impl Error {
             Self::Usage(_) => Exit::Usage,
             Self::Engine { .. } => Exit::Engine,
             Self::FrontendImage(_) => Exit::FrontendImage,
-            Self::BuildFailed(_) => Exit::BuildFailed,
+            Self::BuildFailed(_) | Self::LockDiffers(_) => Exit::BuildFailed,
             Self::TestsFailed(_) => Exit::TestsFailed,
             Self::NotFound(_) => Exit::NotFound,
             Self::CouldNotLook(_) => Exit::CouldNotLook,

@@ -12,6 +12,7 @@ pub mod export;
 pub mod frontend_image;
 pub mod images;
 pub mod layers;
+pub mod lock;
 pub mod plans;
 pub mod policy;
 mod process;

@@ -1,5 +1,6 @@
 //! What the images of a draft turn out to be: pinned images, or what named contexts put in their place.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use llb_gen::diagnostic::Diagnostic;
@@ -15,13 +16,15 @@ use crate::excerpt::{Excerpt, location};
 use crate::failure::Failure;
 use crate::folder::Folder;
 use crate::gateway::Gateway;
-use crate::images::{Images, Wanted};
+use crate::images::{Found, Images, Wanted};
 use crate::named::{Named, NamedContexts};
 use crate::options::Options;
 
-/// The lookups of a draft that need an image to be looked up.
+/// The lookups of a draft that need an image to be looked up: those that nothing stands in for, and that are not locked.
 pub fn wanted(draft: &Draft<'_>, contexts: &NamedContexts) -> Vec<Wanted> {
-    let images = draft.lookups().filter(|lookup| replaced(lookup, contexts).is_none());
+    let wanted =
+        |lookup: &&ImageLookup| replaced(lookup, contexts).is_none() && draft.locked(lookup).is_none();
+    let images = draft.lookups().filter(wanted);
     images.map(wanted_image).collect()
 }
 
@@ -72,7 +75,7 @@ pub fn base_digest<G: Gateway>(
     let lookup = draft.base_lookup()?;
     match replaced(&lookup, contexts) {
         None => {
-            let found = images.found(&wanted_image(&lookup)).ok()?;
+            let found = found(draft, images, &lookup).ok()?;
             let of_config = || found.config.as_ref().map(|config| OpDigest::of(config).to_string());
             let digest = found.reference.digest().map(ToString::to_string);
             match &found.instead {
@@ -106,7 +109,7 @@ fn image<G: Gateway>(
     images: &Images<'_, G>,
     lookup: &ImageLookup,
 ) -> Result<ImageAnswer, Failure> {
-    let found = images.found(&wanted_image(lookup)).map_err(|failure| unresolved(draft, lookup, failure))?;
+    let found = found(draft, images, lookup).map_err(|failure| unresolved(draft, lookup, failure))?;
     let is_base = draft.base_lookup().as_ref() == Some(lookup);
     let actual = found.config.as_ref().and_then(|config| other_platform(config, &lookup.platform));
     if is_base && let Some(actual) = actual {
@@ -121,6 +124,21 @@ fn image<G: Gateway>(
     let about = Meta::named(format!("[{label}] {name}")).location(location(draft.place_of(lookup)));
     let state = found.state(&lookup.platform, options.resolve_mode, about);
     Ok(ImageAnswer { state, config: found.config.clone() })
+}
+
+/// The image as the lock has it, or else as it was looked up.
+fn found<'i, G: Gateway>(
+    draft: &Draft<'_>,
+    images: &'i Images<'_, G>,
+    lookup: &ImageLookup,
+) -> Result<Cow<'i, Found>, Failure> {
+    match draft.locked(lookup) {
+        Some(locked) => {
+            let config = Some(locked.config());
+            Ok(Cow::Owned(Found { config, reference: locked.reference, instead: None }))
+        }
+        None => images.found(&wanted_image(lookup)).map(Cow::Borrowed),
+    }
 }
 
 /// Why an image was not found, in the daemon's words, with the place that names the image.

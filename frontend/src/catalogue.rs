@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures_util::future::{join, join_all};
+use futures_util::future::{join, join_all, join3};
 use llb_gen::check::{CatalogueEntry, FileState};
 use llb_gen::diagnostic::Diagnostic;
+use llb_gen::llb::OpDigest;
 use llb_gen::ordered::ordered;
 use llb_gen::text::SourceFile;
 
@@ -19,9 +20,15 @@ use crate::status::Status;
 /// The name of the context that stands for the catalogue where it is not the main context.
 pub const CONTEXT_NAME: &str = "fragments";
 
-/// What a manifest can select. Which of it, only the manifest says; but these are small files, and asked for together they are
+/// What a manifest can select, and the requirements that its lock is held against. Which of it, only these say; but these are small files, and asked for together they are
 /// there by the time that it is known.
-const SELECTABLE: [&str; 2] = ["manifests/templates/*/*.json", "fragments/*/*/fragment.json"];
+const SELECTABLE: [&str; 3] =
+    ["manifests/templates/*/*.json", "fragments/*/*/fragment.json", "fragments/*/*/*.txt"];
+
+/// Whether a requirements file is among what can be selected.
+fn is_ahead(path: &str) -> bool {
+    path.split('/').count() == 4 && path.ends_with(".txt")
+}
 
 /// The catalogue's files before the manifest is known, where the client surely has them and where.
 pub fn ahead(options: &Options) -> Option<(Folder, Source)> {
@@ -48,14 +55,16 @@ fn is_catalogue(name: &str) -> bool {
 pub struct Catalogue {
     /// The files that were asked for, by their paths.
     pub files: BTreeMap<String, FileState>,
+    /// The digests of the requirements files that a lock names, by their paths; of those that are there.
+    pub locked_files: BTreeMap<String, String>,
     /// Where it is.
     pub folder: Folder,
     /// The filesystem that the files were read from: of a made folder all of it, of the client's only these files.
     pub reference: Option<Ref>,
 }
 
-/// Reads the files that a manifest selects, `ahead` holding those of a folder already. Only when one is missing, its neighbours
-/// are looked at, to name near misses.
+/// Reads the files that a manifest selects, `ahead` holding those of a folder already, and the requirements files `locked`, where
+/// they are there. Only when a selected one is missing, its neighbours are looked at, to name near misses.
 ///
 /// # Errors
 /// BuildKit's own, and files that cannot be read, where the manifest selects them.
@@ -65,14 +74,30 @@ pub async fn read(
     folder: Folder,
     entries: &[CatalogueEntry],
     ahead: Option<&(Folder, Option<Ref>)>,
+    locked: &[String],
 ) -> Result<Catalogue, Failure> {
     if let Some((_, reference)) = ahead.filter(|(there, _)| *there == folder) {
-        return found_in(gateway, options, folder, reference.clone(), entries).await;
+        let (there, further): (Vec<String>, Vec<String>) =
+            locked.iter().cloned().partition(|path| is_ahead(path));
+        let (catalogue, locked_files, further) = join3(
+            found_in(gateway, options, folder.clone(), reference.clone(), entries),
+            digests(gateway, reference.as_ref(), &there),
+            locked_files(gateway, options, &folder, &further),
+        )
+        .await;
+        let locked_files = locked_files?.into_iter().chain(further?);
+        return Ok(Catalogue { locked_files: ordered(locked_files), ..catalogue? });
     }
-    let paths: Vec<String> = entries.iter().map(|entry| entry.path.clone()).collect();
+    let paths: Vec<String> =
+        entries.iter().map(|entry| entry.path.clone()).chain(locked.iter().cloned()).collect();
     let source = folder::control_files(options, &folder, &paths, "catalogue", "[internal] load fragments");
     let reference = source.solve(gateway).await?;
-    found_in(gateway, options, folder, reference, entries).await
+    let (catalogue, locked_files) = join(
+        found_in(gateway, options, folder, reference.clone(), entries),
+        digests(gateway, reference.as_ref(), locked),
+    )
+    .await;
+    Ok(Catalogue { locked_files: locked_files?, ..catalogue? })
 }
 
 /// As [`read`], of a filesystem that has the files already.
@@ -108,7 +133,43 @@ pub async fn found_in(
         return Err(Failure::Diagnostics(unreadable));
     }
     found.extend(neighbours(gateway, options, &folder, &missing).await?);
-    Ok(Catalogue { files: found, folder, reference })
+    Ok(Catalogue { files: found, locked_files: BTreeMap::new(), folder, reference })
+}
+
+/// The digests of those of these files that are there.
+///
+/// # Errors
+/// BuildKit's own.
+pub async fn digests(
+    gateway: &impl Gateway,
+    reference: Option<&Ref>,
+    paths: &[String],
+) -> Result<BTreeMap<String, String>, Status> {
+    let contents = files::read_all(gateway, reference, paths).await?;
+    let digest = |(path, content): (&String, Content)| match content {
+        Content::File(bytes) => Some((path.clone(), OpDigest::of(&bytes).to_string())),
+        Content::Missing | Content::Unreadable(_) => None,
+    };
+    Ok(ordered(paths.iter().zip(contents).filter_map(digest)))
+}
+
+/// The digests of the requirements files that a lock names, in a transfer of their own.
+///
+/// # Errors
+/// BuildKit's own.
+pub async fn locked_files(
+    gateway: &impl Gateway,
+    options: &Options,
+    folder: &Folder,
+    paths: &[String],
+) -> Result<BTreeMap<String, String>, Status> {
+    if paths.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let title = "[internal] load locked requirements";
+    let source = folder::control_files(options, folder, paths, "requirements", title);
+    let reference = source.solve(gateway).await?;
+    digests(gateway, reference.as_ref(), paths).await
 }
 
 /// For every missing file the names that there are in its place.

@@ -31,7 +31,7 @@ pub async fn graph<G: Gateway>(
     }
     let mut loaded = Parsed::of(opening)?.checked(gateway, options, Ahead::Base).await?;
     let contexts = run::contexts(gateway, options, &mut loaded, own_image).await?;
-    let requests = run::requests(&loaded, options, &contexts, own_image);
+    let requests = run::requests(&loaded, options, &contexts, own_image, loaded.locks(options));
     let planned = planning::plan(options, &mut loaded.images, &loaded.product, &requests, &contexts).await?;
     let mut chart = Chart::default();
     for one in &planned.platforms {

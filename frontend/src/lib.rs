@@ -29,6 +29,7 @@ pub mod judging;
 pub mod linting;
 pub mod load;
 pub mod local;
+pub mod locking;
 pub mod named;
 pub mod opening;
 pub mod options;

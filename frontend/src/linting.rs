@@ -75,7 +75,7 @@ async fn found<G: Gateway>(
     let mut loaded = Parsed::of(opening)?.checked(gateway, options, Ahead::Base).await?;
     loaded.platforms = platforms(options, &loaded);
     let contexts = run::contexts(gateway, options, &mut loaded, own_image).await?;
-    let requests = run::requests(&loaded, options, &contexts, own_image);
+    let requests = run::requests(&loaded, options, &contexts, own_image, loaded.locks(options));
     let product = &loaded.product;
     let cases: Vec<Case<'_>> = requests.into_iter().flat_map(|request| targets(product, request)).collect();
     let mut found =

@@ -1,7 +1,11 @@
 //! From the client's files to a checked product.
 
+use std::sync::Arc;
+
 use futures_util::future::join;
-use llb_gen::diagnostic::Diagnostic;
+use llb_gen::check::CatalogueEntry;
+use llb_gen::diagnostic::{Diagnostic, Diagnostics};
+use llb_gen::lock::{FragmentId, Lock, LockMode};
 use llb_gen::matrix::Plan;
 use llb_gen::model::{Platform, Product};
 use llb_gen::parse::RawManifest;
@@ -17,6 +21,7 @@ use crate::images::{Images, Wanted};
 use crate::named::Resolver;
 use crate::opening::Opening;
 use crate::options::{NamedContext, Options};
+use crate::request::{self, Locks};
 use crate::{platforms, scanning};
 
 /// Everything that is known before images are.
@@ -30,6 +35,8 @@ pub struct Loaded<'b, G> {
     pub product: Product,
     /// What is worth saying without stopping the build.
     pub warnings: Vec<Diagnostic>,
+    /// The lock.
+    pub lock: Option<Arc<Lock>>,
     /// Images that were looked up.
     pub images: Images<'b, G>,
     /// The daemon's own platform.
@@ -65,6 +72,7 @@ pub async fn load<'b, G: Gateway>(
 pub struct Parsed {
     opening: Opening,
     raw: RawManifest,
+    lock: Option<Arc<Lock>>,
     own: Platform,
 }
 
@@ -80,9 +88,10 @@ impl Parsed {
                 opening.manifest.path()
             )));
         }
-        let raw = RawManifest::parse(&opening.manifest)?;
+        let lock = opening.lock.as_ref().map(Lock::parse).transpose();
+        let (raw, lock) = both(RawManifest::parse(&opening.manifest), lock)?;
         let own = platforms::own(&opening.daemon)?;
-        Ok(Self { opening, raw, own })
+        Ok(Self { opening, raw, lock: lock.map(Arc::new), own })
     }
 
     /// Reads the catalogue and checks the whole.
@@ -95,7 +104,7 @@ impl Parsed {
         options: &'b Options,
         ahead: Ahead,
     ) -> Result<Loaded<'b, G>, Failure> {
-        let Self { opening, raw, own } = self;
+        let Self { opening, raw, lock, own } = self;
         let hints = Hints::of(&opening.manifest);
         let guessed = platforms::chosen(&options.platforms, &hints.platforms, &own);
         let mut images = Images::new(gateway, options, platforms::naming(&guessed));
@@ -103,10 +112,14 @@ impl Parsed {
             catalogue_folder(&Resolver { gateway, options, opening: &opening }, &mut images, &own).await?;
         let mut early =
             if ahead == Ahead::Base { early_lookups(options, &hints, &guessed) } else { Vec::new() };
+        early.retain(|one| {
+            lock.as_ref().is_none_or(|lock| lock.image(&one.reference, &one.platform).is_none())
+        });
         early.extend(scanning::wanted(options, &own));
         let entries = raw.catalogue();
+        let locked = requirements(lock.as_deref(), &entries);
         let (catalogue, ()) = join(
-            catalogue::read(gateway, options, folder, &entries, opening.ahead.as_ref()),
+            catalogue::read(gateway, options, folder, &entries, opening.ahead.as_ref(), &locked),
             images.look_up(early),
         )
         .await;
@@ -116,7 +129,46 @@ impl Parsed {
         let supported: Vec<Platform> =
             product.manifest.platforms.iter().map(|one| one.value().clone()).collect();
         let platforms = platforms::chosen(&options.platforms, &supported, &own);
-        Ok(Loaded { opening, catalogue, product, warnings, images, own, platforms })
+        Ok(Loaded { opening, catalogue, product, warnings, lock, images, own, platforms })
+    }
+}
+
+/// Both values, or the faults of both files.
+pub(crate) fn both<A, B>(
+    first: Result<A, Diagnostics>,
+    second: Result<B, Diagnostics>,
+) -> Result<(A, B), Failure> {
+    match (first, second) {
+        (Ok(first), Ok(second)) => Ok((first, second)),
+        (first, second) => {
+            let faults = first.err().into_iter().chain(second.err());
+            Err(Failure::Diagnostics(
+                faults.flat_map(|one| one.errors().cloned().collect::<Vec<_>>()).collect(),
+            ))
+        }
+    }
+}
+
+/// The requirements files that a lock names for the fragments that are selected.
+pub(crate) fn requirements(lock: Option<&Lock>, entries: &[CatalogueEntry]) -> Vec<String> {
+    let selected = |id: &FragmentId| {
+        let path = format!("{}/fragment.json", id.folder());
+        entries.iter().any(|entry| entry.path == path)
+    };
+    lock.into_iter().flat_map(|lock| lock.requirements(selected)).collect()
+}
+
+impl<G> Loaded<'_, G> {
+    /// The lock as a build follows it.
+    pub fn locks(&self, options: &Options) -> Locks<'_> {
+        let files = &self.catalogue.locked_files;
+        Locks { lock: self.lock.as_ref(), files, mode: request::mode(options), resolve: false }
+    }
+
+    /// The lock as one that is being made.
+    pub fn locks_in_the_making<'l>(&'l self, lock: &'l Arc<Lock>) -> Locks<'l> {
+        let files = &self.catalogue.locked_files;
+        Locks { lock: Some(lock), files, mode: LockMode::Quiet, resolve: true }
     }
 }
 

@@ -22,6 +22,15 @@ pub fn definition(options: &Options) -> Source {
     Source::of(&local.meta(Meta::named(format!("[internal] load build definition from {file}"))).state())
 }
 
+/// The lock beside the manifest. A transfer of its own at the same time: with it, the manifest's would be another op than the
+/// built-in frontend's.
+pub fn lock(options: &Options) -> Source {
+    let name = options.contexts.definition_name();
+    let path = llb_gen::lock::path_of(&options.filename);
+    let local = control_files(options, name, std::slice::from_ref(&path), &format!("{name}:lock"));
+    Source::of(&local.meta(Meta::named(format!("[internal] load lock {path}"))).state())
+}
+
 /// `.dockerignore` of a directory: of the build context, or of a named one.
 pub fn ignore_file(options: &Options, name: &str) -> Source {
     let local = control_files(options, name, &[".dockerignore".to_owned()], &format!("{name}-.dockerignore"));

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bollard_buildkit_proto::pb;
-use futures_util::future::{join, join4};
+use futures_util::future::{join, join3, join4};
 use llb_gen::llb::State;
 use llb_gen::text::SourceFile;
 
@@ -14,7 +14,7 @@ use crate::folder::{DOWNLOAD, Folder, Source};
 use crate::gateway::{Daemon, Gateway, Ref};
 use crate::ignore;
 use crate::local;
-use crate::options::{GitContext, MainContext, OptionError, OptionErrors, Options};
+use crate::options::{GitContext, Locked, MainContext, OptionError, OptionErrors, Options};
 use crate::status::Status;
 
 /// What the first calls brought.
@@ -26,6 +26,8 @@ pub struct Opening {
     pub inputs: BTreeMap<String, pb::Definition>,
     /// The manifest.
     pub manifest: SourceFile,
+    /// The lock beside it, where there is one and it counts.
+    pub lock: Option<SourceFile>,
     /// Digest of the vertex that loaded it, which the client shows: warnings are pinned to it.
     pub vertex: String,
     /// The build context.
@@ -61,22 +63,38 @@ impl Opening {
             let Some((folder, source)) = catalogue::ahead(options) else { return Ok(None) };
             Ok(Some((folder, source.solve(gateway).await?)))
         };
-        let ((daemon, inputs, solved, ignored), ahead) =
-            join(join4(gateway.ping(), gateway.inputs(), definition.source.solve(gateway), ignored), ahead)
-                .await;
+        let lock = async {
+            match definition.lock == LockPlace::OfItsOwn && options.locked != Locked::Never {
+                true => local::lock(options).solve(gateway).await,
+                false => Ok(None),
+            }
+        };
+        let ((daemon, inputs, solved, ignored), ahead, lock) = join3(
+            join4(gateway.ping(), gateway.inputs(), definition.source.solve(gateway), ignored),
+            ahead,
+            lock,
+        )
+        .await;
         let (daemon, inputs) = (daemon?, inputs?);
         check(&daemon)?;
         if let MainContext::Git(git) = &options.contexts.main {
             check_git(&daemon, "context", git)?;
         }
         let definition = Solved { reference: solved?, ..definition };
+        let lock = lock?;
         let ahead: Option<(Folder, Option<Ref>)> = ahead.map_err(|status: Status| status)?;
         let (context, definition) = handed_in(gateway, options, &inputs, context, definition).await?;
         let (context, definition) = unpacked(gateway, options, context, definition).await?;
         let ignored = if ignore_source(&context) { ignored? } else { None };
-        let (manifest, ignore) = read_definition(gateway, &definition, ignored.as_ref()).await?;
+        let lock = match (options.locked, definition.lock) {
+            (Locked::Never, _) => None,
+            (_, LockPlace::OfItsOwn) => lock,
+            (_, LockPlace::WithManifest) => definition.reference.clone(),
+        };
+        let (manifest, ignore, lock) =
+            read_definition(gateway, &definition, ignored.as_ref(), lock.as_ref()).await?;
         let vertex = definition.source.vertex().to_owned();
-        Ok(Self { daemon, inputs, manifest, vertex, context, ignore, ahead })
+        Ok(Self { daemon, inputs, manifest, lock, vertex, context, ignore, ahead })
     }
 }
 
@@ -110,12 +128,23 @@ struct Solved {
     source: Source,
     reference: Option<Ref>,
     filename: String,
+    lock: LockPlace,
+}
+
+/// Where the lock is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum LockPlace {
+    /// In a transfer of its own.
+    OfItsOwn,
+    /// In the same filesystem as the manifest.
+    WithManifest,
 }
 
 impl Solved {
     async fn of(gateway: &impl Gateway, state: &State, filename: String) -> Result<Self, Status> {
         let source = Source::of(state);
-        Ok(Self { reference: source.solve(gateway).await?, source, filename })
+        let lock = LockPlace::WithManifest;
+        Ok(Self { reference: source.solve(gateway).await?, source, filename, lock })
     }
 }
 
@@ -129,11 +158,11 @@ fn asked_context(options: &Options) -> Folder {
 
 /// The definition comes from the context unless that is local or the client insists on a local one.
 fn asked_definition(options: &Options, context: &Folder) -> Solved {
-    let source = match (context, &options.contexts.definition) {
-        (Folder::Made(state), None) => Source::of(state),
-        _ => local::definition(options),
+    let (source, lock) = match (context, &options.contexts.definition) {
+        (Folder::Made(state), None) => (Source::of(state), LockPlace::WithManifest),
+        _ => (local::definition(options), LockPlace::OfItsOwn),
     };
-    Solved { source, reference: None, filename: options.filename.clone() }
+    Solved { source, reference: None, filename: options.filename.clone(), lock }
 }
 
 /// Only a context of the client is filtered.
@@ -235,16 +264,19 @@ fn is_tar(head: &[u8]) -> bool {
     u32::from_str_radix(digits.trim_matches(['\0', ' ']), 8) == Ok(sum)
 }
 
-/// The manifest, and the patterns of its own ignore file or else of the context's.
+/// The manifest, the patterns of its own ignore file or else of the context's, and the lock.
 async fn read_definition(
     gateway: &impl Gateway,
     definition: &Solved,
     ignored: Option<&Ref>,
-) -> Result<(SourceFile, Vec<String>), Failure> {
+    lock: Option<&Ref>,
+) -> Result<(SourceFile, Vec<String>, Option<SourceFile>), Failure> {
     let path = definition.filename.as_str();
     let own_ignore = local::ignore_file_of(path);
-    let (manifest, (own, general)) = join(
+    let lock_path = llb_gen::lock::path_of(path);
+    let (manifest, lock, (own, general)) = join3(
         files::read(gateway, definition.reference.as_ref(), path),
+        files::read(gateway, lock, &lock_path),
         join(
             files::read(gateway, definition.reference.as_ref(), &own_ignore),
             files::read(gateway, ignored, ".dockerignore"),
@@ -262,7 +294,14 @@ async fn read_definition(
         Content::Missing => patterns(".dockerignore", general?)?,
         content => patterns(&own_ignore, content)?,
     };
-    Ok((manifest, patterns))
+    let lock = match lock? {
+        Content::Missing => None,
+        Content::File(bytes) => Some(SourceFile::new(lock_path, bytes)),
+        Content::Unreadable(reason) => {
+            return Err(Failure::refused(format!("the lock `{lock_path}` {reason}")));
+        }
+    };
+    Ok((manifest, patterns, lock))
 }
 
 fn source_file(path: &str, content: Content) -> Result<SourceFile, Failure> {

@@ -84,6 +84,10 @@ pub struct Options {
     pub step_logs: Option<StepLogs>,
     /// `FACTORY_FORMAT`: the shape of an answer.
     pub format: Format,
+    /// `FACTORY_LOCKED`: how the lock beside the manifest is followed.
+    pub locked: Locked,
+    /// `FACTORY_LOCK_UPDATE`: whether `lock` resolves everything anew.
+    pub lock_update: bool,
     /// `BUILDKIT_DOCKERFILE_CHECK`: what is done about what rules find.
     pub check: Asked,
     /// `SOURCE_DATE_EPOCH`, in seconds.
@@ -115,6 +119,18 @@ pub enum StepLogs {
     Fetched,
     /// It has not.
     LeftOut,
+}
+
+/// How the lock beside the manifest is followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Locked {
+    /// Where there is one; what it does not have is resolved anew, with a warning.
+    #[default]
+    WhereThere,
+    /// There must be one, and it must have everything.
+    Always,
+    /// As if there were none.
+    Never,
 }
 
 /// The shape of an answer.
@@ -208,6 +224,8 @@ impl Options {
             attest: options.value("build-arg:FACTORY_ATTESTATIONS", attest).unwrap_or_default(),
             sbom,
             step_logs: options.value("build-arg:FACTORY_STEP_LOGS", step_logs),
+            locked: options.value("build-arg:FACTORY_LOCKED", locked).unwrap_or_default(),
+            lock_update: options.value("build-arg:FACTORY_LOCK_UPDATE", boolean).unwrap_or_default(),
             epoch: None,
             epoch_source: options.value("build-arg:SOURCE_DATE_EPOCH", EpochSource::parse),
             sandbox: sandbox(&mut options),
@@ -351,6 +369,14 @@ fn gate(text: &str) -> Result<Gate, String> {
         "on" => Ok(Gate::Shut),
         "off" => Ok(Gate::Open),
         other => Err(format!("`{other}` is neither `on` nor `off`")),
+    }
+}
+
+fn locked(text: &str) -> Result<Locked, String> {
+    match (text, boolean(text)) {
+        ("on", _) | (_, Ok(true)) => Ok(Locked::Always),
+        ("off", _) | (_, Ok(false)) => Ok(Locked::Never),
+        _ => Err(format!("`{text}` is neither `1` (or `on`) nor `0` (or `off`)")),
     }
 }
 

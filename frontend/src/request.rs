@@ -1,8 +1,10 @@
 //! One platform's request to the planner, from the options and from where the files are.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use llb_gen::llb::State;
+use llb_gen::lock::{Lock, LockInput, LockMode};
 use llb_gen::model::Platform;
 use llb_gen::ordered::ordered;
 use llb_gen::request::{Naming, Request, Tree};
@@ -10,7 +12,7 @@ use llb_gen::request::{Naming, Request, Tree};
 use crate::folder::Folder;
 use crate::named::NamedContexts;
 use crate::opening::Opening;
-use crate::options::Options;
+use crate::options::{Locked, Options};
 
 /// What the requests of all platforms share.
 #[derive(Debug)]
@@ -29,6 +31,29 @@ pub struct Common<'b> {
     pub naming: Naming,
     /// The frontend's own image.
     pub own_image: Option<&'b State>,
+    /// The lock of the manifest.
+    pub lock: Locks<'b>,
+}
+
+/// The lock of a manifest, with what is known of the files that it names.
+#[derive(Debug, Clone, Copy)]
+pub struct Locks<'b> {
+    /// The lock.
+    pub lock: Option<&'b Arc<Lock>>,
+    /// The digests of the requirements files.
+    pub files: &'b BTreeMap<String, String>,
+    /// Whether drift is worth a word.
+    pub mode: LockMode,
+    /// Whether what it lacks is to be found out.
+    pub resolve: bool,
+}
+
+/// How strictly a build follows its lock.
+pub fn mode(options: &Options) -> LockMode {
+    match options.locked {
+        Locked::Always => LockMode::Enforce,
+        Locked::WhereThere | Locked::Never => LockMode::Warn,
+    }
 }
 
 impl Common<'_> {
@@ -55,7 +80,17 @@ impl Common<'_> {
                 contexts.map(|((name, _), named)| (name.clone(), named.tree(options, name))),
             ),
             own_image: self.own_image.cloned(),
+            lock: self.lock(platform),
         }
+    }
+
+    fn lock(&self, platform: &Platform) -> LockInput {
+        let Locks { lock, files, mode, resolve } = self.lock;
+        let platform = platform.to_string();
+        let contexts = &self.options.contexts;
+        let names = contexts.named.keys().map(|name| name.split("::").next().unwrap_or_default());
+        let replaced = names.filter(|name| contexts.lookup(name, &platform).is_some()).map(str::to_owned);
+        LockInput { lock: lock.cloned(), mode, files: files.clone(), replaced: ordered(replaced), resolve }
     }
 
     fn context(&self) -> Tree {

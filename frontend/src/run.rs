@@ -29,11 +29,13 @@ use crate::planning::{Planned, PlannedPlatform};
 use crate::plans::{self, Trial};
 use crate::proving::Prover;
 use crate::report::Workshop;
-use crate::request::Common;
+use crate::request::{Common, Locks};
 use crate::result::{self, PlatformResult, Shape};
 use crate::status::Status;
 use crate::subrequest::{self, Answer, Subrequest};
-use crate::{epoch, explaining, graphing, idle, own_files, planning, platforms, rights, scanning, warnings};
+use crate::{
+    epoch, explaining, graphing, idle, locking, own_files, planning, platforms, rights, scanning, warnings,
+};
 
 /// What BuildKit gave the process besides the connection.
 #[derive(Debug, Default)]
@@ -87,7 +89,7 @@ async fn build<G: Gateway>(
     }
     let mut loaded = Parsed::of(opening)?.checked(gateway, options, Ahead::Base).await?;
     let contexts = contexts(gateway, options, &mut loaded, own_image).await?;
-    let requests = requests(&loaded, options, &contexts, own_image);
+    let requests = requests(&loaded, options, &contexts, own_image, loaded.locks(options));
     let planned = planning::plan(options, &mut loaded.images, &loaded.product, &requests, &contexts).await?;
     let warnings = doubts(gateway, options, &loaded, &requests, &planned).await?;
     if Target::choose(&loaded.product, options.target.as_deref()) == Ok(Target::Report) {
@@ -166,7 +168,7 @@ pub(crate) async fn contexts<G: Gateway>(
     if options.contexts.named.is_empty() {
         return Ok(NamedContexts::new());
     }
-    let requests = requests(loaded, options, &NamedContexts::new(), own_image);
+    let requests = requests(loaded, options, &NamedContexts::new(), own_image, loaded.locks(options));
     let demands = demands(&loaded.product, &requests);
     // A target may need less than the product: what the whole would take is no mistake.
     let whole: Vec<Request> =
@@ -191,6 +193,7 @@ pub(crate) fn requests<G>(
     options: &Options,
     contexts: &NamedContexts,
     own_image: Option<&State>,
+    lock: Locks<'_>,
 ) -> Vec<Request> {
     let common = Common {
         options,
@@ -200,6 +203,7 @@ pub(crate) fn requests<G>(
         own: &loaded.own,
         naming: platforms::naming(&loaded.platforms),
         own_image,
+        lock,
     };
     loaded.platforms.iter().map(|platform| common.request(platform)).collect()
 }
@@ -279,6 +283,7 @@ async fn subrequest<G: Gateway>(
         Subrequest::Graph => graphing::graph(gateway, options, own_image).await,
         Subrequest::Key => key(gateway, options, own_image, helper).await,
         Subrequest::Plan => listing(gateway, options).await,
+        Subrequest::Lock => locking::lock(gateway, options, own_image).await,
     }
 }
 
@@ -309,7 +314,7 @@ async fn key<G: Gateway>(
 ) -> Result<Answer, Failure> {
     let mut loaded = load(gateway, options, Ahead::Base).await?;
     let contexts = contexts(gateway, options, &mut loaded, own_image).await?;
-    let requests = requests(&loaded, options, &contexts, own_image);
+    let requests = requests(&loaded, options, &contexts, own_image, loaded.locks(options));
     let planned = planning::plan(options, &mut loaded.images, &loaded.product, &requests, &contexts).await?;
     let (catalogue, own) = (&loaded.catalogue, &loaded.own);
     let identities =
@@ -325,7 +330,7 @@ async fn explain<G: Gateway>(
 ) -> Result<Answer, Failure> {
     let mut loaded = load(gateway, options, Ahead::Base).await?;
     let contexts = contexts(gateway, options, &mut loaded, own_image).await?;
-    let requests = requests(&loaded, options, &contexts, own_image);
+    let requests = requests(&loaded, options, &contexts, own_image, loaded.locks(options));
     let explained = explaining::explain(gateway, options, &mut loaded, &requests, &contexts).await?;
     Ok(subrequest::explain(&explained))
 }

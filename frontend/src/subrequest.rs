@@ -1,11 +1,12 @@
 //! Questions that a client asks instead of a build (`docker buildx build --call=…`), in the shapes that BuildKit's
-//! `frontend/subrequests` defines: JSON for programs, text for people. `explain`, `graph`, `key` and `plan` are our own.
+//! `frontend/subrequests` defines: JSON for programs, text for people. `explain`, `graph`, `key`, `lock` and `plan` are our own.
 
 mod describe;
 mod explain;
 mod graph;
 mod key;
 mod lint;
+mod lock;
 mod outline;
 mod plan;
 mod sources;
@@ -22,6 +23,7 @@ pub use explain::{Explained, Previous, explain};
 pub use graph::graph;
 pub use key::key;
 pub use lint::lint;
+pub use lock::lock;
 pub use outline::outline;
 pub use plan::plan;
 pub use targets::targets;
@@ -49,11 +51,13 @@ pub enum Subrequest {
     Key,
     /// The combinations of a plan.
     Plan,
+    /// What names resolve to, and what of that the lock has otherwise.
+    Lock,
 }
 
 impl Subrequest {
     /// All of them, in the order in which they are described.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Outline,
         Self::Targets,
         Self::Lint,
@@ -61,6 +65,7 @@ impl Subrequest {
         Self::Graph,
         Self::Key,
         Self::Plan,
+        Self::Lock,
         Self::Describe,
     ];
 
@@ -75,6 +80,7 @@ impl Subrequest {
             Self::Graph => "frontend.graph",
             Self::Key => "frontend.key",
             Self::Plan => "frontend.plan",
+            Self::Lock => "frontend.lock",
         }
     }
 

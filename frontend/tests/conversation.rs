@@ -67,14 +67,17 @@ fn a_build_waits_no_more_often_than_it_must() {
             "Solve context-.dockerignore",
             "Solve context:catalogue:manifests/app.json",
             "Solve dockerfile",
+            "Solve dockerfile:lock",
         ],
         &[
             "ReadFile .dockerignore",
             "ReadFile manifests/app.json",
             "ReadFile manifests/app.json.dockerignore",
+            "ReadFile manifests/app.lock.json",
             "StatFile .dockerignore",
             "StatFile manifests/app.json",
             "StatFile manifests/app.json.dockerignore",
+            "StatFile manifests/app.lock.json",
         ],
         &[
             "ReadFile fragments/core/1.0.0/fragment.json",
@@ -142,7 +145,7 @@ fn only_what_is_needed_is_asked_of_the_client() {
     assert_eq!(follow("dockerfile"), r#"["manifests/app.json","manifests/app.json.dockerignore"]"#);
     assert_eq!(
         follow("context:catalogue:manifests/app.json"),
-        r#"["manifests/templates/*/*.json","fragments/*/*/fragment.json"]"#,
+        r#"["manifests/templates/*/*.json","fragments/*/*/fragment.json","fragments/*/*/*.txt"]"#,
         "what a manifest can select, before it is known"
     );
     assert_eq!(follow("context:fragments:manifests/app.json"), r#"["fragments/web/1.0.0/app.py"]"#);
@@ -567,7 +570,7 @@ mod subrequests {
         let gateway = product();
         let result = build(&gateway, &[("requestid", "frontend.subrequests.describe")]);
         assert_eq!(gateway.levels(), [["Return"]]);
-        assert_eq!(metadata(&result, "result.json").as_array().unwrap().len(), 8);
+        assert_eq!(metadata(&result, "result.json").as_array().unwrap().len(), 9);
     }
 
     #[test]

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::diagnostic::{Diagnostic, Diagnostics, Sink, Warnings};
+use crate::lock::LockedConfig;
+use crate::lock::drift::Locking;
 use crate::model::step::{Action, AptKey, Command, MountSource, Origin, Step};
 use crate::model::test::NeededContent;
 use crate::model::{
@@ -42,6 +44,7 @@ pub struct Draft<'a> {
     pub(crate) target: Target,
     pub(crate) arguments: Arguments,
     pub(crate) base: Base,
+    pub(crate) locking: Locking<'a>,
     base_place: Place,
     lookups: BTreeMap<ImageLookup, Place>,
     contexts: BTreeSet<String>,
@@ -106,6 +109,7 @@ impl<'a> Draft<'a> {
             target,
             arguments,
             base,
+            locking: Locking::of(product, request),
             base_place,
             lookups,
             contexts,
@@ -145,6 +149,12 @@ impl<'a> Draft<'a> {
         let reference = self.request.built_on.clone()?;
         let lookup = ImageLookup { reference, platform: self.request.platform.clone() };
         (self.base_lookup().as_ref() != Some(&lookup)).then_some(lookup)
+    }
+
+    /// What the lock has of an image; nothing where it must be looked up.
+    #[must_use]
+    pub fn locked(&self, lookup: &ImageLookup) -> Option<LockedConfig<'_>> {
+        self.request.lock.image(lookup)
     }
 
     /// Where an image is named for the first time; the base where nothing names it.

@@ -12,6 +12,7 @@ pub mod glob;
 pub mod image;
 pub mod lint;
 pub mod llb;
+pub mod lock;
 pub mod lower;
 pub mod matrix;
 pub mod model;

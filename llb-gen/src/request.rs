@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::llb::{Cap, HostIp, Network, Proxies, Resources, State, Ulimit};
+use crate::lock::LockInput;
 use crate::model::{ImageRef, Platform};
 
 /// The time that steps see and that what they change gets where no `SOURCE_DATE_EPOCH` is given: the start of 1980, in
@@ -43,6 +44,8 @@ pub struct Request {
     pub catalogue: Tree,
     /// Named contexts that are no images, by name.
     pub named_contexts: BTreeMap<String, Tree>,
+    /// What names resolved to before, and how strictly that holds.
+    pub lock: LockInput,
     /// The frontend's own image, which holds the step wrapper as `/helper`; nothing on daemons that do not say.
     pub own_image: Option<State>,
 }

@@ -14,6 +14,7 @@ use crate::matrix::Summary;
 use crate::model::{Platform, TextValue};
 use crate::parse::decode::Member;
 use crate::parse::raw::fragment::FragmentFile;
+use crate::parse::raw::lock::LockFile;
 use crate::parse::raw::manifest::ManifestFile;
 use crate::parse::raw::matrix::PlanFile;
 use crate::parse::raw::policy::PolicyFile;
@@ -28,6 +29,7 @@ pub fn files() -> Vec<(&'static str, String)> {
         ("manifest.schema.json", text(root::<ManifestFile>("A manifest", MANIFEST))),
         ("template.schema.json", text(root::<TemplateFile>("A template", TEMPLATE))),
         ("plan.schema.json", text(root::<PlanFile>("A plan", PLAN))),
+        ("lock.schema.json", text(root::<LockFile>("A lock", LOCK))),
         ("policy.schema.json", text(root::<PolicyFile>("A policy", POLICY))),
         ("summary.schema.json", text(root::<Summary>("A summary of a plan", SUMMARY))),
         ("record.schema.json", text(root::<Record>("A compatibility record", RECORD))),
@@ -55,6 +57,34 @@ const PLAN: &str = r#"{
   "manifest": "llm_factory",
   "matrix": {"core": ["0.1.0", "0.3.0"], "light": ["0.1.0", "0.2.0"]},
   "expect": [{"when": {"light": "0.2.0"}, "verdict": "fail"}]
+}"#;
+const LOCK: &str = r#"{
+  "schema_version": 1,
+  "manifest": "llm_serve",
+  "images": {
+    "docker.io/library/debian:bookworm-slim": {
+      "digest": "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+      "platforms": {"linux/amd64": {"architecture": "amd64", "os": "linux"}}
+    }
+  },
+  "fragments": {
+    "core 0.1.0": {
+      "linux/amd64": {
+        "built_on": ["debian:bookworm-slim"],
+        "steps": {
+          "steps/0": {"asked": ["python3"], "apt": {"python3": "3.11.2-1+b1"}},
+          "steps/1": {
+            "asked": ["-r requirements.txt", "(pip, python3, venv /opt/venv)"],
+            "pip": {
+              "files": {"requirements.txt": "sha256:bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"},
+              "options": [],
+              "packages": {"idna": {"version": "3.7", "hashes": ["sha256:cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc"]}}
+            }
+          }
+        }
+      }
+    }
+  }
 }"#;
 const POLICY: &str = r#"{
   "description": "what may serve models",

@@ -235,3 +235,92 @@ fn a_snapshot_is_asked_instead_of_the_archive() {
     assert_eq!(tree.at("etc/apt/sources.list.d/debian.sources").sha256(), Some(kept.as_str()));
     assert!(paths(&site).iter().any(|path| path.ends_with("/greeting_2.0_all.deb")));
 }
+
+/// What `--call=lock` says: the lock, the text for people, and whether the committed one is up to date.
+fn lock(project: &Project, options: &BuildOptions) -> (Value, String) {
+    let ask = |format: &str| {
+        let words = [format!("--call=lock{format}"), "--progress=plain".to_owned()];
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        project.build(&options.clone().words(&words)).finished
+    };
+    let json = ask(",format=json");
+    let answer: Value = serde_json::from_str(&json.stdout)
+        .unwrap_or_else(|error| panic!("{error}: {}\n{}", json.stdout, json.stderr));
+    assert_eq!(answer["up_to_date"], json.status.success(), "the exit code says the same");
+    (answer["document"].as_str().unwrap().into(), changes(&answer))
+}
+
+fn changes(answer: &Value) -> String {
+    let change = |one: &Value| {
+        let member = |name: &str| one[name].as_str().unwrap_or("").to_owned();
+        ["change", "kind", "name", "from", "to"].map(member).join(" ")
+    };
+    answer["changes"].as_array().unwrap().iter().map(change).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn a_locked_build_installs_what_the_lock_has_whatever_there_is_now() {
+    const LOCK: &str = "manifests/product.lock.json";
+    let site = Site::packages();
+    let index = format!("http://{}/simple/", site.address());
+    let host = site.address().ip().to_string();
+    let project = apt_project(&json!([
+        with_source(&site, json!({"install": ["greeting"]})),
+        {"pip": {"requirements": "requirements.txt", "target": "/opt/lib", "index": index}},
+        {"run": ["apt-mark showauto | grep -qx greeting-data", "apt-mark showmanual | grep -qx greeting"], "network": "none"}
+    ]));
+    let (name, members) = python();
+    project.fragment(name, members);
+    let selected = ["python", "offline", "only"].map(|name| json!({"name": name, "version": "0.1.0"}));
+    project.amend_manifest(json!({"fragments": selected, "env": {}}));
+    let mut only: Value =
+        serde_json::from_slice(&std::fs::read(project.path("fragments/only/0.1.0/fragment.json")).unwrap())
+            .unwrap();
+    only["env"] = json!({"PIP_TRUSTED_HOST": host});
+    project.fragment("only", only);
+    project.fragment_file("only", "requirements.txt", "greeting\n");
+    let options = BuildOptions::oci();
+    let strict = options.clone().build_arg("FACTORY_LOCKED", "1");
+    let _alone = Lab::get().alone();
+
+    let (document, said) = lock(&project, &options);
+    let text = document.as_str().unwrap();
+    assert!(said.contains("added apt greeting  2.0") && said.contains("added pip greeting  1.0"), "{said}");
+    assert!(said.contains("added apt python3-pip  "), "Debian's own packages, too: {said}");
+    project.write(LOCK, text);
+    assert_eq!(lock(&project, &options), (document.clone(), String::new()), "it fits, and nothing is asked");
+
+    let outcome = project.build(&strict).succeeded();
+    let tree = outcome.image().filesystem();
+    assert_version(&tree, "greeting", "2.0");
+    assert!(tree.get("opt/lib/greeting/words.py").is_some());
+
+    // As if it had been locked before 2.0 came.
+    project.write(LOCK, text.replace("\"greeting\": \"2.0\"", "\"greeting\": \"1.0\""));
+    assert_version(&project.build(&strict).succeeded().image().filesystem(), "greeting", "1.0");
+    let (updated, said) = lock(&project, &options.clone().build_arg("FACTORY_LOCK_UPDATE", "1"));
+    assert_eq!((updated, said.as_str()), (document.clone(), "changed apt greeting 1.0 2.0"));
+
+    project.write(LOCK, text.replace("\"greeting\": \"2.0\"", "\"greeting\": \"0.9\""));
+    let gone = project.build(&strict).failed();
+    let log = &gone.progress.vertex("apt install greeting").log;
+    let told = "factory: greeting 0.9, which the lock has, is in no archive any more (there is: 2.0 1.0)";
+    assert!(log.contains(told) && log.contains("factory lock product --update"), "{log}");
+
+    let wheel = text.split("sha256:").last().map(|rest| &rest[..64]).unwrap();
+    project.write(LOCK, text.replace(wheel, &"0".repeat(64)));
+    let other = project.build(&strict).failed();
+    let log = &other.progress.vertex("pip install").log;
+    assert!(log.contains("DO NOT MATCH") && log.contains("factory lock product --update"), "{log}");
+
+    project.write(LOCK, text);
+    project.fragment_file("only", "requirements.txt", "greeting==1.0\n");
+    let refused = project.build(&strict).failed();
+    assert!(
+        refused.message.contains("`requirements.txt` is not the file that this step is locked for"),
+        "{}",
+        refused.message
+    );
+    let warned = project.build(&options).succeeded();
+    assert!(warned.finished.stderr.contains("lock-drift"), "{}", warned.finished.stderr);
+}

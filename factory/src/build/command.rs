@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use llb_gen::request::NoCache;
 
-use super::inputs::Asked;
+use super::inputs::{Asked, is_off};
 use super::manifest::Product;
 use super::names::names;
 use crate::exit::Result;
@@ -104,6 +104,12 @@ impl BuildRequest {
             epoch: epoch().and_then(|seconds| seconds.parse().ok()),
             build_args,
         })
+    }
+
+    /// Whether the lock beside the manifest counts.
+    #[must_use]
+    pub fn follows_lock(&self) -> bool {
+        !self.build_args().get("FACTORY_LOCKED").is_some_and(|text| is_off(text))
     }
 
     /// Whether a whole product is built: not a target of it, and no question about it.

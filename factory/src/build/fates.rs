@@ -115,6 +115,7 @@ mod tests {
             images: Vec::new(),
             elsewhere: BTreeSet::new(),
             built_on: built_on.iter().map(|one| (*one).to_owned()).collect(),
+            locked: None,
             no_cache: false,
         }
     }

@@ -4,14 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use llb_gen::draft::Draft;
 use llb_gen::explain::{
     ContentDigest, EntryKind, FolderEntry, HashBudget, ImageInput, Outside, OwnWalk, ProductInputs, by_size,
 };
 use llb_gen::llb::State;
+use llb_gen::lock::{Lock, LockInput, path_of};
 use llb_gen::model::{self, Platform};
 use llb_gen::request::{Naming, NoCache, Request, Sandbox, Tree};
+use llb_gen::text::SourceFile;
 
 use super::log::{BuildLog, ImageRole};
 use crate::atomic;
@@ -49,7 +52,23 @@ pub(crate) fn gather(
 ) -> Result<Vec<PlatformInputs>> {
     let native = parsed(native)?;
     let platforms = platforms(product, asked, &native)?;
-    platforms.into_iter().map(|platform| one(product, root, request(asked, platform, &native))).collect()
+    let lock = lock(product, root, asked);
+    let request = |platform| Request { lock: lock.clone(), ..request(asked, platform, &native) };
+    platforms.into_iter().map(|platform| one(product, root, request(platform))).collect()
+}
+
+/// The lock beside the manifest. What is wrong with one the build tells.
+fn lock(product: &model::Product, root: &Path, asked: &Asked) -> LockInput {
+    let ignored = asked.build_args.get("FACTORY_LOCKED").is_some_and(|text| is_off(text));
+    let path = path_of(product.manifest.file.path());
+    let bytes = fs::read(root.join(&path)).ok().filter(|_| !ignored);
+    let lock = bytes.and_then(|bytes| Lock::parse(&SourceFile::new(path, bytes)).ok());
+    LockInput { lock: lock.map(Arc::new), ..LockInput::default() }
+}
+
+/// Whether the value of `FACTORY_LOCKED` means that there is no lock.
+pub(crate) fn is_off(text: &str) -> bool {
+    matches!(text, "off" | "0" | "f" | "F" | "FALSE" | "false" | "False")
 }
 
 fn parsed(text: &str) -> Result<Platform> {
@@ -92,6 +111,7 @@ fn request(asked: &Asked, platform: Platform, native: &Platform) -> Request {
         context: nowhere(),
         catalogue: nowhere(),
         named_contexts: BTreeMap::new(),
+        lock: LockInput::default(),
         own_image: None,
     }
 }

@@ -1,9 +1,12 @@
 //! The product that a command is about: which manifest, where, and what it says.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
+use llb_gen::lock::{Lock, path_of};
 use llb_gen::model::{self, Manifest};
 use llb_gen::parse::RawManifest;
+use llb_gen::text::SourceFile;
 
 use crate::exit::Result;
 use crate::project::{self, Kind, refused};
@@ -40,6 +43,16 @@ impl Product {
         Ok(Self { root: root.to_owned(), manifest, document, syntax })
     }
 
+    /// Checks the lock beside the manifest, where there is one, as the frontend will.
+    ///
+    /// # Errors
+    /// Every fault of it.
+    pub fn check_lock(&self) -> Result<()> {
+        let path = path_of(&self.manifest.to_string_lossy());
+        let Ok(bytes) = fs::read(self.root.join(&path)) else { return Ok(()) };
+        Lock::parse(&SourceFile::new(path, bytes)).map(drop).map_err(|faults| refused(&faults))
+    }
+
     /// Checks the manifest with the template and the fragments that it selects, as the frontend will: what is wrong is
     /// said before anything is started. Gives the whole of it.
     ///
@@ -56,8 +69,6 @@ impl Product {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use super::*;
 
     fn project() -> tempfile::TempDir {
@@ -91,6 +102,9 @@ mod tests {
         assert_eq!(by_id.manifest, Path::new("manifests/llm_serve.json"));
         assert_eq!(by_id.syntax.as_deref(), Some("f:1"));
         by_id.check().unwrap();
+        by_id.check_lock().unwrap();
+        let fault = Product::find("llm_factory", dir.path()).unwrap().check_lock().unwrap_err().to_string();
+        assert!(fault.contains("manifests/llm_factory.lock.json:1:1"), "{fault}");
     }
 
     #[test]

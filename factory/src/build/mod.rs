@@ -15,7 +15,7 @@ mod run;
 mod summary;
 mod verdicts;
 
-pub(crate) use client::Shown;
+pub(crate) use client::{Shown, run as run_client};
 pub use command::{BuildRequest, shell_line};
 pub use compression::{Compression, CompressionKind};
 pub(crate) use failure::Attempt;

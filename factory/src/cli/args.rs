@@ -26,6 +26,8 @@ pub(crate) enum Action {
     Build(Box<Build>),
     /// Build a plan: every combination of its matrix, with the verdicts that were expected
     Plan(Box<Plan>),
+    /// Resolve every name of a product, and keep that in its lock
+    Lock(Box<super::lock::Lock>),
     /// Write a bake file of products and plans, for docker buildx bake
     Bake(Bake),
     /// The frontend's own image

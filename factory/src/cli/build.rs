@@ -24,6 +24,9 @@ pub(crate) fn run(arguments: Build) -> Result<()> {
     if !replaces_catalogue(&request.options) {
         product.check()?;
     }
+    if request.follows_lock() {
+        product.check_lock()?;
+    }
     if print {
         return print_command(&product, &request, &spec, &words);
     }

@@ -9,6 +9,7 @@ mod export;
 mod frontend;
 mod keys;
 mod layers;
+mod lock;
 mod plan;
 mod publish;
 mod query;
@@ -36,6 +37,7 @@ pub fn main() -> Exit {
         Action::Frontend(FrontendAction::Build(arguments)) => frontend::build(&FRONTEND, &arguments),
         Action::Sbom(SbomAction::Build(arguments)) => frontend::build(&SCANNER, &arguments),
         Action::Layers(arguments) => layers::run(&arguments),
+        Action::Lock(arguments) => lock::run(*arguments),
         Action::Keys(action) => keys::run(&action),
         Action::Sign(arguments) => sign::run(&arguments),
         Action::Verify(arguments) => verify::run(&arguments),

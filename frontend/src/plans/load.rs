@@ -1,10 +1,14 @@
 //! From a plan file to checked products, one for every combination.
 
+use std::sync::Arc;
+
+use futures_util::future::join;
 use llb_gen::chart::Chart;
 use llb_gen::diagnostic::{Diagnostic, nearest};
 use llb_gen::draft::Draft;
 use llb_gen::lint::Settings;
 use llb_gen::llb::State;
+use llb_gen::lock::{Lock, LockMode};
 use llb_gen::matrix::{Combination, Listing, ListingRow, Plan};
 use llb_gen::model::{Platform, Product};
 use llb_gen::parse::{RawManifest, RawPlan};
@@ -20,11 +24,11 @@ use crate::folder;
 use crate::gateway::{Gateway, Ref};
 use crate::images::Images;
 use crate::linting::{self, Case};
-use crate::load::catalogue_folder;
+use crate::load::{both, catalogue_folder, requirements};
 use crate::named::{Demand, NamedContexts, Resolver};
 use crate::opening::Opening;
-use crate::options::Options;
-use crate::request::Common;
+use crate::options::{Locked, Options};
+use crate::request::{Common, Locks};
 use crate::status::Status;
 use crate::{answers, idle, planning, platforms};
 
@@ -45,6 +49,8 @@ pub struct LoadedPlan<'b, G> {
     pub products: Vec<Product>,
     /// What is worth saying without stopping the build.
     pub warnings: Vec<Diagnostic>,
+    /// The lock of the manifest: what a combination selects as the manifest does is locked.
+    pub lock: Option<Arc<Lock>>,
     /// Images that were looked up.
     pub images: Images<'b, G>,
     /// The daemon's own platform.
@@ -69,13 +75,42 @@ pub async fn load<'b, G: Gateway>(
     let patterns = PATTERNS.map(str::to_owned);
     let title = "[internal] load manifest, templates and fragments";
     let reference = folder::control_files(options, &folder, &patterns, "plan", title).solve(gateway).await?;
-    let manifest = RawManifest::parse(&manifest(gateway, reference.as_ref(), &plan).await?)?;
+    let (manifest, lock) =
+        join(manifest(gateway, reference.as_ref(), &plan), lock(gateway, options, reference.as_ref(), &plan))
+            .await;
+    let (manifest, lock) = (manifest?, lock?);
+    let (manifest, lock) = both(RawManifest::parse(&manifest), lock.as_ref().map(Lock::parse).transpose())?;
     let entries = plan.catalogue(&manifest);
-    let catalogue = catalogue::found_in(gateway, options, folder, reference, &entries).await?;
+    let locked = requirements(lock.as_ref(), &entries);
+    let (catalogue, locked_files) = join(
+        catalogue::found_in(gateway, options, folder.clone(), reference, &entries),
+        catalogue::locked_files(gateway, options, &folder, &locked),
+    )
+    .await;
+    let catalogue = Catalogue { locked_files: locked_files?, ..catalogue? };
     let (products, more) = plan.products(&manifest, &catalogue.files)?;
     warnings.extend(more);
     warnings.extend(idle::warnings(&opening.manifest, options, &opening.context, &products));
-    Ok(LoadedPlan { opening, plan, catalogue, products, warnings, images, own })
+    let lock = lock.map(Arc::new);
+    Ok(LoadedPlan { opening, plan, catalogue, products, warnings, lock, images, own })
+}
+
+/// The lock of the manifest that is varied, from the same transfer.
+async fn lock<G: Gateway>(
+    gateway: &G,
+    options: &Options,
+    reference: Option<&Ref>,
+    plan: &Plan,
+) -> Result<Option<SourceFile>, Failure> {
+    if options.locked == Locked::Never {
+        return Ok(None);
+    }
+    let path = llb_gen::lock::path_of(&plan.manifest_path());
+    match files::read(gateway, reference, &path).await? {
+        Content::File(bytes) => Ok(Some(SourceFile::new(path, bytes))),
+        Content::Missing => Ok(None),
+        Content::Unreadable(reason) => Err(Failure::refused(format!("the lock `{path}` {reason}"))),
+    }
 }
 
 /// The manifest that is varied.
@@ -334,6 +369,13 @@ impl<G: Gateway> LoadedPlan<'_, G> {
             own: &self.own,
             naming: platforms::naming(&all),
             own_image,
+            lock: Locks {
+                lock: self.lock.as_ref(),
+                files: &self.catalogue.locked_files,
+                // What is varied is not locked, and is meant not to be.
+                mode: if options.locked == Locked::Always { LockMode::Enforce } else { LockMode::Quiet },
+                resolve: false,
+            },
         };
         let request = |platform: &Platform| Request { target: None, ..common.request(platform) };
         tried.iter().map(|(_, platform)| request(platform)).collect()

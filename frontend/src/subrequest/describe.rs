@@ -48,6 +48,7 @@ fn request(one: Subrequest) -> RequestJson {
         | Subrequest::Graph
         | Subrequest::Key => (vec![TARGET], one == Subrequest::Lint),
         Subrequest::Targets | Subrequest::Plan | Subrequest::Describe => (vec![], false),
+        Subrequest::Lock => (vec![], true),
     };
     let metadata = [JSON, TEXT].into_iter().chain(status.then_some(STATUS)).collect();
     RequestJson {
@@ -71,6 +72,7 @@ fn description(one: Subrequest) -> &'static str {
         Subrequest::Graph => "Show the graph that a build would ask BuildKit for, as text, DOT or Mermaid",
         Subrequest::Key => "Give the keys of the product and of its tests, by which records are found",
         Subrequest::Plan => "List the combinations of a plan, with what is expected of each",
+        Subrequest::Lock => "Resolve every name of the product, and compare that with its lock",
         Subrequest::Describe => "List available subrequest types",
     }
 }

@@ -188,7 +188,7 @@ fn the_manifest_stays_local_where_the_client_insists() {
     gateway.file("dockerfile", "Dockerfile", r#"{"id": "app", "base": "debian:12", "fragments": []}"#);
     build(&gateway, &[("context", "https://x.org/a.git"), ("dockerfilekey", "dockerfile"), NAMELESS]);
     let names: Vec<String> = sources(&gateway, "local://").into_iter().map(|one| one.identifier).collect();
-    assert_eq!(names, ["local://dockerfile"]);
+    assert_eq!(names, ["local://dockerfile", "local://dockerfile"], "the manifest, and its lock");
 }
 
 #[test]

@@ -65,6 +65,11 @@ impl Sink {
         self.found.push(diagnostic);
     }
 
+    /// Keeps what there is.
+    pub(crate) fn extend_with(&mut self, found: Option<Diagnostic>) {
+        self.found.extend(found);
+    }
+
     /// The value, or nothing after keeping the error.
     pub(crate) fn ok<T>(&mut self, result: Result<T, Diagnostic>) -> Option<T> {
         result.map_err(|fault| self.push(fault)).ok()

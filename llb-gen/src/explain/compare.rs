@@ -91,6 +91,8 @@ pub enum Reason {
         /// The variable.
         name: String,
     },
+    /// What is locked for it is something else.
+    Locked,
     /// The shell that comes from below is another one.
     Shell,
     /// An image that it takes files from is another one.
@@ -135,6 +137,7 @@ impl fmt::Display for Reason {
             Self::Argument { name, to: Some(to), .. } => write!(f, "the argument {name} is now {to}"),
             Self::Argument { name, .. } => write!(f, "the argument {name} has no value any more"),
             Self::Environment { name } => write!(f, "the variable {name} changed below it"),
+            Self::Locked => f.write_str("what is locked for it changed"),
             Self::Shell => f.write_str("the shell changed below it"),
             Self::Image { reference } => write!(f, "the image {reference} changed"),
             Self::Below { name } => write!(f, "{name} below it changed"),
@@ -215,6 +218,9 @@ fn of_fragment(before: &FragmentInputs, now: &FragmentInputs, anew: &BTreeSet<&s
     reasons.extend(environment.map(|(name, ..)| Reason::Environment { name: name.to_owned() }));
     if before.shell != now.shell {
         reasons.push(Reason::Shell);
+    }
+    if before.locked != now.locked {
+        reasons.push(Reason::Locked);
     }
     reasons.extend(images(before, now));
     reasons.extend(below(before, now, anew));
@@ -303,7 +309,8 @@ mod tests {
     #[test]
     fn every_input_is_a_reason_of_its_own() {
         type Change = fn(&mut FragmentInputs);
-        let table: [(Change, &str); 11] = [
+        let table: [(Change, &str); 12] = [
+            (|one| one.locked = Some("sha256:x".into()), "what is locked for it changed"),
             (|one| one.definition = "sha256:x".into(), "its definition changed"),
             (
                 |one| {

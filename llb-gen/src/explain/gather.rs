@@ -91,6 +91,7 @@ impl Draft<'_> {
             images,
             elsewhere,
             built_on: below.iter().map(|&one| product.fragments[one].name.to_string()).collect(),
+            locked: self.locking.digest(self, index),
             no_cache: self.runs_anyway(fragment),
         }
     }
@@ -150,7 +151,9 @@ impl Draft<'_> {
 
     fn image(&self, reference: &ImageRef, outside: &Outside) -> ImageInput {
         let lookup = ImageLookup { reference: reference.clone(), platform: self.request.platform.clone() };
-        ImageInput { reference: reference.to_string(), digest: outside.images.get(&lookup).cloned() }
+        let locked = || Some(self.locked(&lookup)?.reference.digest()?.to_string());
+        let digest = outside.images.get(&lookup).cloned().or_else(locked);
+        ImageInput { reference: reference.to_string(), digest }
     }
 }
 

@@ -62,6 +62,9 @@ pub struct FragmentInputs {
     pub elsewhere: BTreeSet<String>,
     /// The fragments that it is built on, lowest first.
     pub built_on: Vec<String>,
+    /// The digest of what is locked for it; nothing where nothing is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub locked: Option<String>,
     /// Whether this build asks for it to run whatever is known. No part of its key.
     pub no_cache: bool,
 }
@@ -169,6 +172,7 @@ pub(super) mod tests {
             images: Vec::new(),
             elsewhere: BTreeSet::new(),
             built_on: built_on.iter().map(|one| (*one).to_owned()).collect(),
+            locked: None,
             no_cache: false,
         }
     }

@@ -62,6 +62,7 @@ rules! {
     GIT_WITHOUT_COMMIT: "git-without-commit" Warning "`git clone` of whatever the branch is at today";
     LATEST_TAG: "latest-tag" Warning "an image without a tag, or with the tag `latest`";
     LIMITS_NOT_ENFORCED: "limits-not-enforced" Warning "limits of steps on an engine that does not enforce them";
+    LOCK_DRIFT: "lock-drift" Warning "what the lock has for something else, or does not have";
     LOST_STATE: "lost-state" Warning "what a shell knows by itself (`cd`, variables) at the end of its step";
     NEEDLESS_CLEANUP: "needless-cleanup" Note "cleaning up what `apt` and `pip` steps do not leave behind";
     NO_MERGE: "no-merge" Warning "fragments side by side on an engine that can only chain them";

@@ -19,6 +19,8 @@ pub(super) struct About {
     bare: String,
     steps: usize,
     cache: CachePolicy,
+    /// Whether the step itself is never from the cache, whatever is made for it.
+    anew: bool,
     at: Option<(usize, String)>,
     /// The fragment's file, one for all its steps.
     file: Arc<SourceInfo>,
@@ -51,7 +53,17 @@ impl About {
             Naming::WithPlatform => format!("{} {name}", request.platform),
         };
         let cache = if request.no_cache.holds_for(filter) { CachePolicy::Ignore } else { CachePolicy::Use };
-        Self { label, bare: name.to_owned(), steps, cache, at: None, file, location: None, selected: None }
+        Self {
+            label,
+            bare: name.to_owned(),
+            steps,
+            cache,
+            anew: false,
+            at: None,
+            file,
+            location: None,
+            selected: None,
+        }
     }
 
     /// About what a test needs beside the image. No cache at all leaves nothing of it either.
@@ -87,6 +99,12 @@ impl About {
         Self { at: Some((at + 1, step.title.clone())), location, ..self.clone() }
     }
 
+    /// About finding out what the step would install: never from the cache, for that is asked to know it now.
+    pub(super) fn resolving(&self) -> Self {
+        let at = self.at.as_ref().map(|(at, title)| (*at, format!("lock {title}")));
+        Self { at, anew: true, ..self.clone() }
+    }
+
     /// The lines of a place of the fragment's file.
     fn location_of(&self, place: &Place) -> Location {
         located(&self.file, place)
@@ -94,7 +112,8 @@ impl About {
 
     /// The step's own name.
     pub(super) fn step(&self) -> Meta {
-        self.meta(&self.step_name())
+        let meta = self.meta(&self.step_name());
+        if self.anew { meta.cache(CachePolicy::Ignore) } else { meta }
     }
 
     /// The step's own name, over what belongs to it ([`About::beside`]).

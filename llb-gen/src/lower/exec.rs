@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use super::about::About;
 use super::{LowerError, Lowering, Stages};
 use crate::llb::{
-    Access, Cap, ContentCache, Copy, Exec, ExecResult, FileOp, HostIp, Id, Meta, Mkdir, Mount, Network,
-    Platform, Resources, State, Ulimit,
+    Access, Cap, ContentCache, Copy, Exec, ExecResult, FileOp, HostIp, Id, Meta, Mkdir, Mkfile, Mount,
+    Network, Platform, Resources, State, Ulimit,
 };
 use crate::ordered::ordered;
 use crate::plan::exec::LOWER;
@@ -164,6 +164,12 @@ impl Lowering<'_> {
                 let (source, selector) = self.cache_start(source.unwrap_or_default(), path, *folder, about);
                 Mount::Cache { dest: dest.clone(), id: id.clone(), sharing: *sharing, source, selector }
             }
+            PlannedMount::Text { dest, content } => {
+                let file = Mkfile::new("/content", 0o644, content.clone()).timestamp(self.timestamp());
+                let file = FileOp::on(&State::scratch()).mkfile(file).meta(about.named("what is locked"));
+                Mount::read_only(dest, &file.state()).select("/content")
+            }
+            PlannedMount::Output { dest } => Mount::bind(dest, &State::scratch(), Access::Output),
             PlannedMount::Tmpfs { dest, size } => Mount::Tmpfs { dest: dest.clone(), size: *size },
             PlannedMount::Secret { dest, id, uid, gid, mode, optional } => Mount::Secret {
                 dest: dest.clone(),

@@ -14,6 +14,7 @@ mod files;
 mod helper;
 mod layout;
 mod parts;
+mod resolution;
 mod step_run;
 mod test_device;
 mod test_groups;
@@ -39,6 +40,7 @@ use about::About;
 pub(crate) use about::{located, source_info};
 pub use demands::{Privileged, Right};
 pub use parts::{FragmentPart, Parts, StagePart};
+pub use resolution::Resolution;
 pub use step_run::StepRun;
 pub use test_groups::TestGroup;
 use trees::Trees;
@@ -68,6 +70,8 @@ pub struct Lowered {
     pub skipped: Vec<SkippedTest>,
     /// Every step of the graph that runs something, in the order in which they are written.
     pub steps: Vec<StepRun>,
+    /// Steps that are to be resolved rather than run: those whose root is final.
+    pub resolutions: Vec<Resolution>,
     /// The most that the tests may need: the manifest's `limits`.
     pub budget: Option<Budget>,
     /// What must succeed before the image is anybody's: its filesystem is of no interest.
@@ -111,6 +115,7 @@ impl Plan<'_> {
         Ok(Lowered {
             tests: Lowering::new(self, &Trees::of_tests(self)).test_groups(&state)?,
             steps: lowering.steps_of(&graph),
+            resolutions: std::mem::take(&mut lowering.resolutions),
             budget: self.budget,
             selected: self.selected.clone(),
             parts: std::mem::take(&mut lowering.parts).within(&graph, lowering.context()),
@@ -203,6 +208,10 @@ struct Lowering<'a> {
     parts: Parts,
     /// Whether the product is merged from deltas.
     merged: bool,
+    /// What is to be found out about steps that are not locked.
+    resolutions: Vec<Resolution>,
+    /// Fragments with a step that is not locked, by index.
+    unlocked: BTreeSet<usize>,
 }
 
 /// Stages of the fragment at hand, by name.
@@ -226,6 +235,8 @@ impl<'a> Lowering<'a> {
             steps: Vec::new(),
             parts: Parts::default(),
             merged: plan.is_merged(),
+            resolutions: Vec::new(),
+            unlocked: BTreeSet::new(),
         }
     }
 }
@@ -354,6 +365,7 @@ impl<'a> Lowering<'a> {
     ) -> Result<State, LowerError> {
         match &step.action {
             PlannedAction::Exec(exec) => {
+                self.resolve(fragment, step, on, stages, about)?;
                 let done = self.exec(exec, step, on, stages, about)?;
                 self.steps.extend(StepRun::of(&done, fragment, step, about));
                 Ok(done.root())

@@ -14,6 +14,7 @@ use crate::text::SourceFile;
 use decode::Decode;
 use node::{Context, Found};
 use raw::fragment::FragmentFile;
+use raw::lock::LockFile;
 use raw::manifest::ManifestFile;
 use raw::matrix::PlanFile;
 use raw::policy::PolicyFile;
@@ -75,6 +76,11 @@ macro_rules! documents {
 }
 
 documents!(RawManifest, RawTemplate, RawFragment, RawPlan, RawPolicy);
+
+/// Reads a lock as it is written.
+pub(crate) fn lock(file: &SourceFile, sink: &mut Sink) -> Option<LockFile> {
+    document(file, sink, &mut Found::default())
+}
 
 /// Reads the whole of `file` as a `T`.
 fn document<T: Decode>(file: &SourceFile, sink: &mut Sink, found: &mut Found) -> Option<T> {

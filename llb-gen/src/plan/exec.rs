@@ -13,6 +13,9 @@ pub(crate) const CA_SECRET: &str = "factory_ca";
 /// Where the wrapper looks for them.
 pub(crate) const CA_PATH: &str = "/.factory/ca.crt";
 
+/// Where a process leaves what it found out about packages.
+pub(crate) const RESOLVED: &str = "/.factory/resolved";
+
 /// Where files of a fragment are mounted that a step uses and the image does not get.
 pub(super) const OWN_FILES: &str = "/.factory/fragment";
 

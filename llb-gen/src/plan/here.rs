@@ -1,12 +1,13 @@
 //! Where a step stands: its fragment or stage, what it may name, and what holds for its paths.
 
-use super::step::{Files, PlannedAction, PlannedStep};
-use super::{apt, copy, engine, files, kept, pip, run, title, user};
+use super::step::{Files, PlannedAction, PlannedLock, PlannedStep};
+use super::{apt, copy, engine, files, kept, lock, pip, run, title, user};
 use crate::diagnostic::{Diagnostics, Sink};
 use crate::draft::ImageLookup;
 use crate::llb::{Id, Owner};
+use crate::lock::drift::FragmentLock;
 use crate::model::step::{Action, Origin, Step};
-use crate::model::{Account, Fragment, Level, Owner as ModelOwner, Scope};
+use crate::model::{Account, Fragment, Level, Owner as ModelOwner, Scope, StageName};
 use crate::request::{DEFAULT_EPOCH, Request};
 
 /// Where the step wrapper is mounted; the first word of what a failing step prints.
@@ -22,6 +23,10 @@ pub(super) struct Here<'a> {
     pub(super) workdir: String,
     /// The shell of `run` text.
     pub(super) shell: Vec<String>,
+    /// What is locked of the fragment; nothing for what a test needs.
+    pub(super) locks: Option<&'a FragmentLock<'a>>,
+    /// The stage, where it is one.
+    pub(super) stage: Option<StageName>,
 }
 
 impl<'a> Here<'a> {
@@ -32,7 +37,15 @@ impl<'a> Here<'a> {
         workdir: &str,
         shell: &[String],
     ) -> Self {
-        Self { request, level, folder: fragment.folder(), workdir: workdir.to_owned(), shell: shell.to_vec() }
+        Self {
+            request,
+            level,
+            folder: fragment.folder(),
+            workdir: workdir.to_owned(),
+            shell: shell.to_vec(),
+            locks: None,
+            stage: None,
+        }
     }
 
     pub(super) fn scope(&self) -> &'a Scope {
@@ -46,29 +59,42 @@ impl<'a> Here<'a> {
 
     /// Plans the steps whose conditions hold; faults of all of them are kept.
     pub(super) fn steps(&self, steps: &[Step], sink: &mut Sink) -> Vec<PlannedStep> {
-        let running = steps.iter().filter(|step| step.when.holds(self.scope()));
-        let planned = running.filter_map(|step| kept(self.step(step), sink));
-        let planned: Vec<PlannedStep> = planned.flatten().collect();
+        let mut planned: Vec<PlannedStep> = Vec::new();
+        for (at, step) in steps.iter().enumerate().filter(|(_, step)| step.when.holds(self.scope())) {
+            let result = self.step(at, step, sink);
+            planned.extend(kept(result, sink).into_iter().flatten());
+        }
         planned.iter().for_each(|step| engine::judge(step, self.request, sink));
         planned
     }
 
     /// A step, and what must be there before it: the keys of an `apt` step's sources are files of their own.
-    fn step(&self, step: &Step) -> Result<Vec<PlannedStep>, Diagnostics> {
+    fn step(&self, at: usize, step: &Step, sink: &mut Sink) -> Result<Vec<PlannedStep>, Diagnostics> {
         let named = step.name.as_ref().map(|name| name.get(self.scope())).transpose()?;
-        let planned =
-            |title: String, action: PlannedAction| PlannedStep { title, place: step.place.clone(), action };
+        let planned = |title: String, action: PlannedAction, lock: Option<PlannedLock>| PlannedStep {
+            title,
+            place: step.place.clone(),
+            action,
+            lock,
+        };
         let mut before = Vec::new();
+        let mut lock = None;
         let (title, action) = match &step.action {
             Action::Run(run) => (title::run(run, self)?, run::plan(run, self)?),
             Action::Apt(apt) => {
                 let sources = apt::sources(apt, self)?;
                 if !sources.is_empty() {
-                    before.push(planned("apt sources".to_owned(), PlannedAction::Files(sources)));
+                    before.push(planned("apt sources".to_owned(), PlannedAction::Files(sources), None));
                 }
-                (title::apt(apt, self)?, apt::plan(apt, self)?)
+                let (locked, of_step) = lock::apt(apt, (at, step), self, sink)?;
+                lock = of_step;
+                (title::apt(apt, self)?, apt::plan(apt, self, locked)?)
             }
-            Action::Pip(pip) => (title::pip(pip, self)?, pip::plan(pip, self)?),
+            Action::Pip(pip) => {
+                let (locked, of_step) = lock::pip(pip, (at, step), self, sink)?;
+                lock = of_step;
+                (title::pip(pip, self)?, pip::plan(pip, self, locked)?)
+            }
             Action::User(user) => (title::user(user, self)?, user::plan(user, self)?),
             Action::Copy(copy) => (title::copy(copy, self)?, PlannedAction::Files(copy::plan(copy, self)?)),
             Action::Add(add) => (title::add(add, self)?, PlannedAction::Files(files::add(add, self)?)),
@@ -83,7 +109,7 @@ impl<'a> Here<'a> {
                 (title::remove(remove, self)?, PlannedAction::Files(files::remove(remove, self)?))
             }
         };
-        before.push(planned(named.unwrap_or(title), action));
+        before.push(planned(named.unwrap_or(title), action, lock));
         Ok(before)
     }
 

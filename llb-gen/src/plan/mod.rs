@@ -8,6 +8,7 @@ mod engine;
 pub(crate) mod exec;
 mod files;
 pub(crate) mod here;
+mod lock;
 pub(crate) mod pip;
 mod run;
 pub(crate) mod stage;
@@ -24,6 +25,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics, Sink, Warnings};
 use crate::draft::{Draft, ImageLookup};
 use crate::image::ImageConfig;
 use crate::llb::{Cap, Location, SourceInfo, State};
+use crate::lock::{FragmentId, LockTarget, StepPath};
 use crate::lower::{located, source_info};
 use crate::model::{Base, ByteSize, Composition, Environments, Given, ImagePath, Level, Value};
 use crate::record::{Budget, Selected};
@@ -81,6 +83,16 @@ impl Plan<'_> {
         &self.warnings
     }
 
+    /// The steps that a lock of this product has: for every fragment what it is, for what, on what, and which of its steps.
+    pub fn lockable(&self) -> impl Iterator<Item = (&FragmentId, &LockTarget, &[String], &StepPath)> {
+        self.fragments.iter().flat_map(|fragment| {
+            let in_stages = fragment.stages.iter().flat_map(|stage| &stage.steps);
+            let steps = fragment.steps.iter().chain(in_stages).filter_map(|step| step.lock.as_ref());
+            let (id, target, built_on) = &fragment.locked_as;
+            steps.map(move |lock| (id, target, built_on.as_slice(), &lock.path))
+        })
+    }
+
     /// Whether the product is merged from deltas rather than a chain: where fragments stand apart, say how their deltas become
     /// layers, or move to another base; on a daemon that can merge.
     pub(crate) fn is_merged(&self) -> bool {
@@ -96,6 +108,8 @@ impl Plan<'_> {
 pub(crate) struct PlannedFragment {
     /// Its place in the product.
     pub(crate) index: usize,
+    /// What a lock knows it by, for what, and on what.
+    pub(crate) locked_as: (FragmentId, LockTarget, Vec<String>),
     pub(crate) name: String,
     pub(crate) version: String,
     /// Its `fragment.json`, as source maps hold it.
@@ -184,6 +198,7 @@ impl<'a> Draft<'a> {
             manifest_change = config::apply(&manifest.config, &levels.manifest, &shell, &mut image, sink);
         }
         self.request.labels.iter().for_each(|(name, value)| image.set_label(name, value));
+        self.locking.whole(&self, sink);
         let tests = test::plan(&self, &image, &shell, sink);
         let budget = sink.ok(self.budget())?;
         let selected = self.selected();
@@ -239,18 +254,27 @@ impl<'a> Draft<'a> {
         let fragment = &self.product.fragments[index];
         let Step { below, own, change } = views.climb(index, sink);
         let level = views.levels.of_steps(index);
+        let locks = self.locking.fragment(self, index);
         let mut here = Here::new(self.request, fragment, level, own.image.workdir(), &own.shell);
+        here.locks = Some(&locks);
         let steps = match self.target.is_stage_of(index) {
             true => Vec::new(),
             false => here.steps(&fragment.steps, sink),
         };
         let roots = self.target.stage_of(index);
         let stages = stage::plan(&mut here, fragment, roots, &steps, &below.image, images, sink);
+        if self.target == Target::Product {
+            let in_stages = stages.iter().flat_map(|stage| &stage.steps);
+            let planned = steps.iter().chain(in_stages).filter_map(|step| step.lock.as_ref());
+            let planned: Vec<StepPath> = planned.map(|lock| lock.path.clone()).collect();
+            locks.unused(&planned, sink);
+        }
         let sides = [(ContractSide::Requires, &below), (ContractSide::Provides, &own)];
         let probes = sides.into_iter().filter(|_| !self.target.is_stage_of(index));
         let probes = probes.filter_map(|(side, view)| contracts::plan(fragment, side, &view.image, sink));
         PlannedFragment {
             index,
+            locked_as: locks.identity(),
             name: fragment.name.to_string(),
             version: fragment.version.to_string(),
             source: source_info(&fragment.file),

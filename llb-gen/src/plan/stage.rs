@@ -99,6 +99,8 @@ impl Planner<'_, '_> {
             folder: self.here.folder.clone(),
             workdir,
             shell,
+            locks: self.here.locks,
+            stage: Some(name.clone()),
         };
         let steps = here.steps(&stage.steps, self.sink);
         let ground = Ground { env: level.env.clone(), workdir: here.workdir, shell: ground.shell };

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::draft::ImageLookup;
 use crate::llb::{HostIp, Network, Owner, Resources, SecretEnv, Security, Sharing, Timestamp, Ulimit};
+use crate::lock::{Installer, StepPath};
 use crate::model::StageName;
 use crate::text::Place;
 
@@ -16,6 +17,31 @@ pub(crate) struct PlannedStep {
     pub(crate) place: Place,
     /// What it does.
     pub(crate) action: PlannedAction,
+    /// What a lock has to do with it; nothing for a step that names nothing that could be locked.
+    pub(crate) lock: Option<PlannedLock>,
+}
+
+/// A step whose names a lock resolves.
+#[derive(Clone, Debug)]
+pub(crate) struct PlannedLock {
+    /// Which step of its fragment it is.
+    pub(crate) path: StepPath,
+    /// What it asks for.
+    pub(crate) asked: Vec<String>,
+    /// What finds out what it would install, and leaves that in [`RESOLVED`](super::exec::RESOLVED): where the lock does not
+    /// have it, and that is asked.
+    pub(crate) resolver: Option<Resolver>,
+}
+
+/// How it is found out what a step would install.
+#[derive(Clone, Debug)]
+pub(crate) struct Resolver {
+    /// Whose words it will leave.
+    pub(crate) installer: Installer,
+    /// The process.
+    pub(crate) exec: Box<PlannedExec>,
+    /// The requirements files that the step names, by their paths in the fragment's folder.
+    pub(crate) requirements: Vec<String>,
 }
 
 /// What a step does, by what it becomes.
@@ -117,6 +143,10 @@ pub(crate) enum PlannedMount {
         folder: Option<CacheFolder>,
         without_cache: WithoutCache,
     },
+    /// A small file, read-only.
+    Text { dest: String, content: String },
+    /// An empty folder that is an output of its own.
+    Output { dest: String },
     /// Memory.
     Tmpfs { dest: String, size: Option<i64> },
     /// A secret as a file.

@@ -29,6 +29,8 @@ struct SelectedFragment {
     folder: String,
     /// Its `fragment.json`.
     file: SourceFile,
+    /// The digest of what is locked for it.
+    locked: Option<String>,
 }
 
 /// A template and its version.
@@ -75,6 +77,8 @@ impl Selection {
 struct Content<'a> {
     definition: &'a str,
     files: BTreeMap<&'a str, &'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    locked: Option<&'a str>,
 }
 
 impl Selected {
@@ -100,7 +104,8 @@ impl SelectedFragment {
             let inside = path.strip_prefix(&self.folder)?.strip_prefix('/')?;
             Some((inside, digest.as_str()))
         });
-        let content = Content { definition: &definition(&self.file), files: own.collect() };
+        let locked = self.locked.as_deref();
+        let content = Content { definition: &definition(&self.file), files: own.collect(), locked };
         FragmentEntry {
             name: self.name.clone(),
             version: self.version.clone(),
@@ -114,7 +119,8 @@ impl Draft<'_> {
     pub(crate) fn selected(&self) -> Selected {
         let (product, arguments) = (self.product, &self.arguments);
         let taking_part = self.target.fragments(product);
-        let fragment = |index: &usize| selected(&product.fragments[*index]);
+        let fragment =
+            |index: &usize| selected(&product.fragments[*index], self.locking.digest(self, *index));
         let mut args = BTreeMap::new();
         args.insert("manifest".to_owned(), values(&product.manifest.args, arguments.manifest()));
         if let Some(template) = &product.template {
@@ -151,12 +157,13 @@ fn values(args: &[Arg], scope: &Scope) -> BTreeMap<String, String> {
     args.iter().filter_map(value).collect()
 }
 
-fn selected(fragment: &Fragment) -> SelectedFragment {
+fn selected(fragment: &Fragment, locked: Option<String>) -> SelectedFragment {
     SelectedFragment {
         name: fragment.name.to_string(),
         version: fragment.version.to_string(),
         folder: fragment.folder(),
         file: fragment.file.clone(),
+        locked,
     }
 }
 

@@ -84,6 +84,7 @@ pub(crate) fn request(platform: &str) -> Request {
         context: Tree::State(State::scratch()),
         catalogue: Tree::State(State::scratch()),
         named_contexts: BTreeMap::new(),
+        lock: llb_gen::lock::LockInput::default(),
         own_image: None,
     }
 }

@@ -10,6 +10,7 @@ mod execs;
 mod files;
 mod inputs;
 mod keys;
+mod lock;
 mod needs;
 mod prewarm;
 mod selection;
@@ -25,6 +26,7 @@ use llb_gen::diagnostic::Diagnostics;
 use llb_gen::draft::{Draft, ImageLookup};
 use llb_gen::llb::source::Image;
 use llb_gen::llb::{Cap, FileOp, Graph, Mkfile, State};
+use llb_gen::lock::LockInput;
 use llb_gen::lower::Lowered;
 use llb_gen::model::Product;
 use llb_gen::parse::RawManifest;
@@ -118,6 +120,7 @@ pub(crate) fn request(platform: &str) -> Request {
         no_cache: NoCache::Nothing,
         epoch: None,
         sandbox: Sandbox::default(),
+        lock: LockInput::default(),
         built_on: None,
         cache_namespace: String::new(),
         context: local("context"),

@@ -128,6 +128,7 @@ fn request() -> Request {
         epoch: None,
         sandbox: Sandbox::default(),
         built_on: None,
+        lock: llb_gen::lock::LockInput::default(),
         cache_namespace: String::new(),
         context: local("context"),
         catalogue: local("fragments"),

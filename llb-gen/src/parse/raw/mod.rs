@@ -9,6 +9,7 @@ pub(crate) mod checks;
 pub(crate) mod config;
 pub(crate) mod files;
 pub(crate) mod fragment;
+pub(crate) mod lock;
 pub(crate) mod manifest;
 pub(crate) mod matrix;
 pub(crate) mod mounts;

@@ -53,15 +53,21 @@ impl Planner<'_> {
             folder: stand.document.folder.clone().unwrap_or_default(),
             workdir: stand.workdir.clone(),
             shell: self.shell.to_vec(),
+            locks: None,
+            stage: None,
         };
         let mut planned = PlannedNeeds::default();
-        let step =
-            |title: String, action: PlannedAction| PlannedStep { title, place: needs.place.clone(), action };
+        let step = |title: String, action: PlannedAction| PlannedStep {
+            title,
+            place: needs.place.clone(),
+            action,
+            lock: None,
+        };
         let packages = needs.apt.get(here.scope())?;
         if !packages.is_empty() {
             let names: Vec<String> = packages.iter().map(ToString::to_string).collect();
             let title = format!("apt install {}", names.join(" "));
-            planned.steps.push(step(title, apt::plan(&installed(needs), &here)?));
+            planned.steps.push(step(title, apt::plan(&installed(needs), &here, None)?));
             planned.said.apt = names;
         }
         if !needs.files.is_empty() {
