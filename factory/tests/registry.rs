@@ -66,7 +66,7 @@ fn what_is_put_is_read_back() {
     let repository = open(&mock);
     let found = image(&repository);
     assert_eq!(repository.manifest(&Name::Tag("dev".into())).unwrap(), Some(found.clone()));
-    assert_eq!(repository.head(&Name::Tag("dev".into())).unwrap(), Some(found.descriptor.clone()));
+    assert_eq!(repository.head(&Name::Tag("dev".into())).unwrap(), Some(found.descriptor));
     assert_eq!(repository.manifest(&Name::Tag("other".into())).unwrap(), None);
     assert_eq!(repository.tags().unwrap(), Some(vec!["dev".to_owned()]));
     let blob = repository.put_blob("text/plain", b"hello").unwrap();

@@ -210,14 +210,14 @@ fn each_way_to_fail_has_its_exit_code() {
     code(&scene.verify(&["--platform", "linux/riscv64"]), 7);
     // Not allowed to look: at what hangs on it, and at the image.
     scene.mock.switch(|switches| {
-        switches.troubles = vec![Trouble::new("GET /v2/team/app/referrers", usize::MAX, 403)]
+        switches.troubles = vec![Trouble::new("GET /v2/team/app/referrers", usize::MAX, 403)];
     });
     let output = scene.verify(&["--format", "json"]);
     code(&output, 8);
     let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(answer["verdict"], "unknown");
     scene.mock.switch(|switches| {
-        switches.troubles = vec![Trouble::new("GET /v2/team/app/manifests/dev", usize::MAX, 403)]
+        switches.troubles = vec![Trouble::new("GET /v2/team/app/manifests/dev", usize::MAX, 403)];
     });
     let output = scene.verify(&["--format", "json"]);
     assert!(code(&output, 8).contains("not allowed (403)"));
