@@ -128,7 +128,8 @@ fn that_nobody_could_look_is_never_that_there_is_none() {
     let mock = Mock::start(Switches::default());
     let found = image(&open(&mock));
     let subject = found.digest().to_owned();
-    let expected: [(u16, fn(&Why) -> bool); 5] = [
+    type Is = fn(&Why) -> bool;
+    let expected: [(u16, Is); 5] = [
         (401, |why| matches!(why, Why::Unauthorized(_))),
         (403, |why| matches!(why, Why::Forbidden(_))),
         (429, |why| matches!(why, Why::TooManyRequests(_))),
