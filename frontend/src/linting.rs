@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use futures_util::future::join_all;
 use llb_gen::diagnostic::Diagnostic;
 use llb_gen::draft::Draft;
-use llb_gen::lint::{self, NoPins, OwnTexts, Settings};
+use llb_gen::lint::{self, OwnTexts, Settings};
 use llb_gen::llb::State;
 use llb_gen::matrix::Plan;
 use llb_gen::model::{Platform, Product};
@@ -172,7 +172,7 @@ pub async fn judged<'p, G: Gateway>(
         }
     }
     let texts = texts(gateway, options, catalogue, &products, planned).await?;
-    let found = products.iter().map(|(product, drafts)| lint::lint(product, drafts, &NoPins, Some(&texts)));
+    let found = products.iter().map(|(product, drafts)| lint::lint(product, drafts, Some(&texts)));
     Ok(found.flatten().collect())
 }
 

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bollard_buildkit_proto::pb;
 use llb_gen::diagnostic::Diagnostic;
 use llb_gen::draft::{Draft, OwnFile};
-use llb_gen::lint::{NoPins, lint};
+use llb_gen::lint::lint;
 use llb_gen::lower::{LowerError, Lowered};
 use llb_gen::model::{Platform, Product};
 use llb_gen::request::Request;
@@ -94,7 +94,7 @@ pub async fn plan<G: Gateway>(
     let drafts =
         requests.iter().map(|request| Draft::new(product, request)).collect::<Result<Vec<_>, _>>()?;
     images.look_up(drafts.iter().flat_map(|draft| answers::wanted(draft, contexts))).await;
-    let mut planned = Planned { warnings: lint(product, &drafts, &NoPins, None), platforms: Vec::new() };
+    let mut planned = Planned { warnings: lint(product, &drafts, None), platforms: Vec::new() };
     for (draft, request) in drafts.into_iter().zip(requests) {
         let one = one(options, images, product, draft, request, contexts, &mut planned.warnings)?;
         planned.platforms.push(one);

@@ -9,10 +9,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use llb_gen::check::FileState;
-use llb_gen::diagnostic::{Diagnostic, Severity};
+use llb_gen::diagnostic::Diagnostic;
 use llb_gen::draft::Draft;
-use llb_gen::lint::{Asked, NoPins, OwnTexts, RULES, Rule, Settings, lint, texts_of};
-use llb_gen::model::{ImageRef, Platform, Product};
+use llb_gen::lint::{Asked, OwnTexts, RULES, Rule, Settings, lint, texts_of};
+use llb_gen::model::{Platform, Product};
 use llb_gen::parse::RawManifest;
 use llb_gen::text::SourceFile;
 use serde_json::{Value, json};
@@ -127,7 +127,7 @@ fn found(
         platforms.iter().map(|platform| catalogue::request(&platform.to_string())).collect();
     let drafts: Vec<Draft<'_>> =
         requests.iter().map(|request| Draft::new(product, request).unwrap()).collect();
-    warnings.extend(lint(product, &drafts, &NoPins, Some(texts)));
+    warnings.extend(lint(product, &drafts, Some(texts)));
     Settings::of([product], asked).judge(warnings)
 }
 
@@ -266,44 +266,4 @@ sudo x | y
         shown,
         ["pipe-without-pipefail fragments/a/0.1.0/x.sh:2:1", "sudo fragments/b/0.1.0/fragment.json:1:29"]
     );
-}
-
-#[test]
-fn a_lock_pins_what_it_has() {
-    struct Lock;
-    impl llb_gen::lint::Pins for Lock {
-        fn image(&self, reference: &ImageRef, _: &Platform) -> bool {
-            reference.familiar() == "debian:12"
-        }
-        fn apt(&self, fragment: &str, package: Option<&str>) -> bool {
-            (fragment, package) == ("core", Some("curl"))
-        }
-        fn pip(&self, _: &str, package: &str) -> bool {
-            package == "numpy"
-        }
-    }
-    let section = r#"
-```json
-{"id": "app", "base": "debian:12", "fragments": [{"name": "core", "version": "0.1.0"}]}
-```
-
-```json
-{"name": "core", "version": "0.1.0", "steps": [{"apt": {"install": ["curl", "wget"]}}, {"pip": {"packages": ["numpy", "torch"]}}]}
-```
-"#;
-    let example = Example::of(section);
-    let raw = RawManifest::parse(&example.manifest).unwrap();
-    let (product, _) = Product::check(raw, &example.files).unwrap();
-    let request = catalogue::request("linux/amd64");
-    let drafts = [Draft::new(&product, &request).unwrap()];
-    let found = lint(&product, &drafts, &Lock, None);
-    let shown: Vec<&str> = found.iter().map(Diagnostic::message).collect();
-    assert_eq!(
-        shown,
-        [
-            "`apt` installs `wget` in whatever version the archive has that day",
-            "`pip` installs whatever version of `torch` the index has that day"
-        ]
-    );
-    assert!(found.iter().all(|one| one.severity() == Severity::Note));
 }

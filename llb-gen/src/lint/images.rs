@@ -1,15 +1,14 @@
 //! Images: what a tag stands for may be another image tomorrow.
 
-use super::Pins;
 use super::rules::{LATEST_TAG, UNPINNED_IMAGE};
 use crate::diagnostic::Diagnostic;
 use crate::draft::Draft;
 
-pub(super) fn check(drafts: &[Draft<'_>], pins: &dyn Pins, found: &mut Vec<Diagnostic>) {
+pub(super) fn check(drafts: &[Draft<'_>], found: &mut Vec<Diagnostic>) {
     for draft in drafts {
         for lookup in draft.lookups().filter(|one| draft.request.built_on.as_ref() != Some(&one.reference)) {
             let reference = &lookup.reference;
-            if reference.digest().is_some() || pins.image(reference, &lookup.platform) {
+            if reference.digest().is_some() || draft.locked(lookup).is_some() {
                 continue;
             }
             let (place, name) = (draft.place_of(lookup), reference.familiar());

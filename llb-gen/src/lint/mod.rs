@@ -10,6 +10,7 @@ mod contracts;
 mod images;
 mod modes;
 mod packages;
+mod pinned;
 mod platforms;
 mod rules;
 mod run;
@@ -26,64 +27,34 @@ pub use settings::{Asked, Settings};
 use crate::diagnostic::{Diagnostic, sorted};
 use crate::draft::Draft;
 use crate::model::step::{Action, Command, Step};
-use crate::model::{Fragment, FragmentPath, ImageRef, Platform, Product, Value};
+use crate::model::{Fragment, FragmentPath, Product, Value};
 use crate::text::SourceFile;
-
-/// What a lock pins, so that no rule asks for it again.
-pub trait Pins {
-    /// Whether it has the digest of an image.
-    fn image(&self, reference: &ImageRef, platform: &Platform) -> bool;
-    /// Whether it has the version of a Debian package that a fragment installs, or of all that a step upgrades (no package).
-    fn apt(&self, fragment: &str, package: Option<&str>) -> bool;
-    /// Whether it has the version of a Python package that a fragment installs.
-    fn pip(&self, fragment: &str, package: &str) -> bool;
-}
-
-/// No lock.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct NoPins;
-
-impl Pins for NoPins {
-    fn image(&self, _: &ImageRef, _: &Platform) -> bool {
-        false
-    }
-
-    fn apt(&self, _: &str, _: Option<&str>) -> bool {
-        false
-    }
-
-    fn pip(&self, _: &str, _: &str) -> bool {
-        false
-    }
-}
+use pinned::Pinned;
 
 /// The files of fragments that were looked into, by their paths from the catalogue's root. A build looks into none.
 pub type OwnTexts = BTreeMap<String, SourceFile>;
 
-/// What the rules find in a product, sorted by file and position. `drafts` are what of it is built, on every platform.
+/// What the rules find in a product, sorted by file and position. `drafts` are what of it is built, on every platform: what their lock
+/// pins is not asked for again.
 #[must_use]
-pub fn lint(
-    product: &Product,
-    drafts: &[Draft<'_>],
-    pins: &dyn Pins,
-    texts: Option<&OwnTexts>,
-) -> Vec<Diagnostic> {
+pub fn lint(product: &Product, drafts: &[Draft<'_>], texts: Option<&OwnTexts>) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     let taking_part: Vec<usize> = (0..product.fragments.len())
         .filter(|index| drafts.iter().any(|draft| draft.target.fragments(product).contains(index)))
         .collect();
-    images::check(drafts, pins, &mut found);
+    images::check(drafts, &mut found);
     arguments::check(product, &taking_part, texts, &mut found);
     secrets::check(product, &taking_part, &mut found);
     config::check(product, &taking_part, &mut found);
     contracts::check(product, &taking_part, &mut found);
     for &index in &taking_part {
         let fragment = &product.fragments[index];
+        let pinned = Pinned::of(drafts, index);
         platforms::check(product, fragment, &mut found);
         let shell = scripts::shell_of(product, index);
         for step in steps(fragment) {
             modes::check(step, &mut found);
-            packages::check(fragment, step, pins, texts, &mut found);
+            packages::check(fragment, step, &pinned, texts, &mut found);
             run::check(fragment, &shell, step, texts, &mut found);
         }
     }

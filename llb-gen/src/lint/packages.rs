@@ -1,7 +1,8 @@
 //! Packages whose versions are decided by the day.
 
+use super::OwnTexts;
+use super::pinned::Pinned;
 use super::rules::{UNPINNED_APT, UNPINNED_PIP};
-use super::{OwnTexts, Pins};
 use crate::diagnostic::{Diagnostic, listed};
 use crate::model::Fragment;
 use crate::model::step::{Action, Apt, Pip, Step};
@@ -10,23 +11,22 @@ use crate::text::{Place, SourceFile, Span};
 pub(super) fn check(
     fragment: &Fragment,
     step: &Step,
-    pins: &dyn Pins,
+    pinned: &Pinned<'_>,
     texts: Option<&OwnTexts>,
     found: &mut Vec<Diagnostic>,
 ) {
     match &step.action {
-        Action::Apt(apt) => found.extend(of_apt(fragment, apt, &step.place, pins)),
-        Action::Pip(pip) => of_pip(fragment, pip, pins, texts, found),
+        Action::Apt(apt) => found.extend(of_apt(apt, &step.place, pinned)),
+        Action::Pip(pip) => of_pip(fragment, pip, pinned, texts, found),
         _ => {}
     }
 }
 
 /// One finding a step: its packages come from one archive.
-fn of_apt(fragment: &Fragment, apt: &Apt, place: &Place, pins: &dyn Pins) -> Option<Diagnostic> {
+fn of_apt(apt: &Apt, place: &Place, pinned: &Pinned<'_>) -> Option<Diagnostic> {
     if apt.snapshot.is_some() {
         return None;
     }
-    let name = fragment.name.as_str();
     let loose: Vec<&str> = apt
         .install
         .iter()
@@ -35,9 +35,9 @@ fn of_apt(fragment: &Fragment, apt: &Apt, place: &Place, pins: &dyn Pins) -> Opt
             package.as_str().split_once('=').is_none_or(|(_, version)| version.contains('*'))
         })
         .map(|(package, _)| package.name())
-        .filter(|package| !pins.apt(name, Some(package)))
+        .filter(|package| !pinned.apt(Some(package)))
         .collect();
-    let upgrades = apt.upgrade.values().any(|upgrade| *upgrade) && !pins.apt(name, None);
+    let upgrades = apt.upgrade.values().any(|upgrade| *upgrade) && !pinned.apt(None);
     let what = match (loose.is_empty(), upgrades) {
         (true, false) => return None,
         (true, true) => "upgrades to".to_owned(),
@@ -55,7 +55,7 @@ fn of_apt(fragment: &Fragment, apt: &Apt, place: &Place, pins: &dyn Pins) -> Opt
 fn of_pip(
     fragment: &Fragment,
     pip: &Pip,
-    pins: &dyn Pins,
+    pinned: &Pinned<'_>,
     texts: Option<&OwnTexts>,
     found: &mut Vec<Diagnostic>,
 ) {
@@ -71,10 +71,8 @@ fn of_pip(
         };
         constrained.extend(requirements(file).into_iter().filter(Requirement::is_pinned).map(|one| one.name));
     }
-    let fragment_name = fragment.name.as_str();
-    let loose = |one: &Requirement| {
-        !one.is_pinned() && !constrained.contains(&one.name) && !pins.pip(fragment_name, &one.name)
-    };
+    let loose =
+        |one: &Requirement| !one.is_pinned() && !constrained.contains(&one.name) && !pinned.pip(&one.name);
     let finding = |one: &Requirement, place: &Place| {
         let message = format!("`pip` installs whatever version of `{}` the index has that day", one.name);
         UNPINNED_PIP.at(place, message).help("name the version (`==`), require hashes, or lock the manifest")

@@ -104,9 +104,14 @@ impl<'a> Locking<'a> {
         }
     }
 
+    /// What the lock has of a fragment as it is selected here.
+    pub(crate) fn known(&self, draft: &Draft<'_>, index: usize) -> Option<&'a LockedFragment> {
+        self.fragment(draft, index).known
+    }
+
     /// A digest of everything that the lock has of a fragment as it is selected here; nothing where it has nothing.
     pub(crate) fn digest(&self, draft: &Draft<'_>, index: usize) -> Option<String> {
-        let known = self.fragment(draft, index).known?;
+        let known = self.known(draft, index)?;
         let mut lock = Lock::empty(self.manifest);
         let id = id_of(&draft.product.fragments[index]);
         lock.fragments.insert(id, BTreeMap::from([(self.target.clone(), known.clone())]));

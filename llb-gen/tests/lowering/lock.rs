@@ -421,3 +421,20 @@ fn what_changes_is_told_by_names_and_versions() {
     assert_eq!(difference.text(), expected);
     assert!(Difference::between(None, &before).text().starts_with("+ image debian:bookworm-slim"));
 }
+
+#[test]
+fn what_is_locked_is_not_asked_to_be_pinned_again() {
+    let found = |members: &str, request: &Request| -> Vec<String> {
+        let product = crate::one(members).product();
+        let draft = Draft::new(&product, request).unwrap();
+        llb_gen::lint::lint(&product, &[draft], None).iter().map(|one| one.rule().to_owned()).collect()
+    };
+    let whole = |entry: Value| locked(&lock(&[("app 1.0.0", &[], entry)]), LockMode::Warn);
+    assert_eq!(found(APT, &amd64()), ["unpinned-apt", "unpinned-image"]);
+    assert_eq!(found(APT, &whole(apt_entry())), [""; 0]);
+    let mut other = apt_entry();
+    other["steps/0"]["apt"] = json!({"curl:amd64": "7.88-1"});
+    assert_eq!(found(APT, &whole(other)), ["unpinned-apt"], "`vim` is not");
+    assert_eq!(found(PIP, &amd64()), ["unpinned-pip", "unpinned-image"]);
+    assert_eq!(found(PIP, &whole(pip_entry())), [""; 0]);
+}
