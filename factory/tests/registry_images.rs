@@ -137,7 +137,8 @@ impl Lab {
         let purl = |name: &str| json!([{"referenceType": "purl", "referenceLocator": format!("pkg:deb/debian/{name}@1")}]);
         // Large enough to be kept while an export is unfinished.
         let spdx = json!({"spdxVersion": "SPDX-2.3", "name": "core", "comment": "x".repeat(100_000), "packages": [
-            {"SPDXID": "SPDXRef-1", "name": "bash", "versionInfo": wanted.bash, "externalRefs": purl("bash")},
+            {"SPDXID": "SPDXRef-1", "name": "bash", "versionInfo": wanted.bash, "externalRefs": purl("bash"),
+             "licenseDeclared": "GPL-3.0-or-later", "annotations": [{"comment": "fragment core@0.1.0"}]},
             {"SPDXID": "SPDXRef-2", "name": "zlib1g", "versionInfo": "1.3", "externalRefs": purl("zlib1g")}]});
         let mut layers = vec![
             statement(SPDX, &spdx),
@@ -591,6 +592,42 @@ fn two_images_are_compared_without_a_layer() {
     ] {
         assert!(text.contains(line), "{line} in\n{text}");
     }
+}
+
+#[test]
+fn what_is_in_an_image_is_shown_by_fragment_and_as_cyclonedx() {
+    let lab = inhabited(Switches::default());
+    let image = format!("registry:{}/team/app:2", lab.mock.host());
+    let shown = |words: &[&str]| {
+        let mut all = vec!["sbom", image.as_str(), "--platform", "linux/amd64"];
+        all.extend(words);
+        let out = lab.factory(&all);
+        (
+            out.status.code().unwrap(),
+            String::from_utf8(out.stdout).unwrap() + &String::from_utf8(out.stderr).unwrap(),
+        )
+    };
+    let (done, text) = shown(&["--by", "fragment"]);
+    let at = |line: &str| text.find(line).unwrap_or_else(|| panic!("{line} in\n{text}"));
+    assert_eq!(done, 0, "{text}");
+    assert!(
+        at("  base, 1 package\n") < at("    zlib1g ") && at("    zlib1g ") < at("  core@0.1.0, 1 package\n")
+    );
+    assert!(at("    bash ") < at(" deb    GPL-3.0-or-later\n"));
+    assert!(!shown(&["--fragment", "core"]).1.contains("zlib1g"));
+    let bom: Value = serde_json::from_str(&shown(&["--format", "cyclonedx"]).1).unwrap();
+    let named: Vec<&str> =
+        bom["components"].as_array().unwrap().iter().map(|one| one["name"].as_str().unwrap()).collect();
+    assert_eq!((bom["specVersion"].as_str().unwrap(), named), ("1.6", vec!["bash", "zlib1g"]));
+    assert_eq!(shown(&["--format", "spdx", "--output", "out/a.json"]).0, 0);
+    let written: Value =
+        serde_json::from_slice(&std::fs::read(lab.project.path().join("out/a.json")).unwrap()).unwrap();
+    assert_eq!(written["spdxVersion"], "SPDX-2.3");
+    assert_eq!(
+        lab.factory(&["sbom", &format!("registry:{}/team/app:none", lab.mock.host())]).status.code(),
+        Some(7)
+    );
+    assert_eq!(lab.factory(&["sbom"]).status.code(), Some(2));
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //! Of everything that is read here the bytes are checked against their digest, and what they are about against the image. Who has
 //! said it is another question, which signatures answer.
 
+mod bill;
 mod files;
 mod gather;
 pub mod kinds;
@@ -10,6 +11,7 @@ mod packages;
 mod recorded;
 mod statement;
 
+pub use bill::{Bill, Item};
 pub use files::{Evidence, unpacked};
 pub(crate) use files::{packed, packed_files};
 pub(crate) use gather::is_list;

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use super::bill::{Bill, Item, kind_of};
 use super::statement::json;
 use crate::registry::Result;
 
@@ -16,48 +17,6 @@ pub struct Package {
     pub name: String,
     /// Its version; empty where the list does not say.
     pub version: String,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct SpdxJson {
-    #[serde(default)]
-    packages: Vec<SpdxPackage>,
-    #[serde(default)]
-    document_describes: Vec<String>,
-    #[serde(default)]
-    relationships: Vec<SpdxRelationship>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct SpdxPackage {
-    #[serde(rename = "SPDXID", default)]
-    id: String,
-    #[serde(default)]
-    name: String,
-    #[serde(default)]
-    version_info: Option<String>,
-    #[serde(default)]
-    external_refs: Vec<SpdxReference>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct SpdxReference {
-    #[serde(default)]
-    reference_type: String,
-    #[serde(default)]
-    reference_locator: String,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct SpdxRelationship {
-    #[serde(default)]
-    relationship_type: String,
-    #[serde(default)]
-    related_spdx_element: String,
 }
 
 #[derive(Deserialize)]
@@ -96,22 +55,13 @@ pub fn packages(bytes: &[u8], what: &str) -> Result<BTreeSet<Package>> {
             cyclone(json::<CycloneJson>(bytes, what)?.components, &mut found);
             Ok(found)
         }
-        None => Ok(spdx(json(bytes, what)?)),
+        None => Ok(spdx(Bill::parse(bytes, what)?)),
     }
 }
 
-fn spdx(document: SpdxJson) -> BTreeSet<Package> {
-    let described = document.relationships.into_iter().filter(|one| one.relationship_type == "DESCRIBES");
-    let mut about: BTreeSet<String> = described.map(|one| one.related_spdx_element).collect();
-    about.extend(document.document_describes);
-    let packages = document.packages.into_iter().filter(|one| !about.contains(&one.id));
-    packages
-        .map(|one| {
-            let purl = one.external_refs.iter().find(|reference| reference.reference_type == "purl");
-            let kind = purl.map(|purl| kind_of(&purl.reference_locator)).unwrap_or_default();
-            Package { kind, name: one.name, version: one.version_info.unwrap_or_default() }
-        })
-        .collect()
+fn spdx(document: Bill) -> BTreeSet<Package> {
+    let package = |item: Item| Package { kind: item.kind, name: item.name, version: item.version };
+    document.items.into_iter().map(package).collect()
 }
 
 fn cyclone(components: Vec<CycloneComponent>, found: &mut BTreeSet<Package>) {
@@ -122,12 +72,6 @@ fn cyclone(components: Vec<CycloneComponent>, found: &mut BTreeSet<Package>) {
             found.insert(Package { kind, name: one.name, version: one.version.unwrap_or_default() });
         }
     }
-}
-
-/// `deb` of `pkg:deb/debian/bash@5.2`.
-fn kind_of(purl: &str) -> String {
-    let rest = purl.strip_prefix("pkg:").unwrap_or_default();
-    rest.split('/').next().unwrap_or_default().to_ascii_lowercase()
 }
 
 #[cfg(test)]

@@ -33,9 +33,8 @@ pub(crate) enum Action {
     /// The frontend's own image
     #[command(subcommand)]
     Frontend(FrontendAction),
-    /// The SBOM generator's image
-    #[command(subcommand)]
-    Sbom(SbomAction),
+    /// What is in an image, as its SBOM says; the SBOM generator's own image
+    Sbom(super::sbom::Sbom),
     /// Layers of an image, or which of them two images share
     Layers(Box<Layers>),
     /// Pairs of keys for signing
@@ -79,12 +78,6 @@ pub(crate) struct Layers {
 #[derive(Debug, Subcommand)]
 pub(crate) enum FrontendAction {
     /// Compile the frontend and load its image into the engine, where it is not there yet
-    Build(FrontendBuild),
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum SbomAction {
-    /// Compile the generator and load its image into the engine, where it is not there yet
     Build(FrontendBuild),
 }
 

@@ -13,14 +13,15 @@ mod lock;
 mod plan;
 mod publish;
 mod query;
+mod sbom;
 mod sign;
 mod verify;
 
 use clap::Parser;
 
 use crate::exit::{Error, Exit};
-use crate::frontend_image::{FRONTEND, SCANNER};
-use args::{Action, Arguments, FrontendAction, SbomAction};
+use crate::frontend_image::FRONTEND;
+use args::{Action, Arguments, FrontendAction};
 
 /// Runs the command line of this process and returns its exit code.
 #[must_use]
@@ -35,7 +36,7 @@ pub fn main() -> Exit {
         Action::Plan(arguments) => plan::run(*arguments),
         Action::Bake(arguments) => bake::run(&arguments),
         Action::Frontend(FrontendAction::Build(arguments)) => frontend::build(&FRONTEND, &arguments),
-        Action::Sbom(SbomAction::Build(arguments)) => frontend::build(&SCANNER, &arguments),
+        Action::Sbom(arguments) => sbom::run(&arguments),
         Action::Layers(arguments) => layers::run(&arguments),
         Action::Lock(arguments) => lock::run(*arguments),
         Action::Keys(action) => keys::run(&action),
