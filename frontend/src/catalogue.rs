@@ -23,11 +23,12 @@ pub const CONTEXT_NAME: &str = "fragments";
 /// What a manifest can select, and the requirements that its lock is held against. Which of it, only these say; but these are small files, and asked for together they are
 /// there by the time that it is known.
 const SELECTABLE: [&str; 3] =
-    ["manifests/templates/*/*.json", "fragments/*/*/fragment.json", "fragments/*/*/*.txt"];
+    ["manifests/templates/*/*.json", "fragments/*/*/fragment.json", "fragments/*/*/requirements*.txt"];
 
 /// Whether a requirements file is among what can be selected.
 fn is_ahead(path: &str) -> bool {
-    path.split('/').count() == 4 && path.ends_with(".txt")
+    let name = path.rsplit('/').next().unwrap_or_default();
+    path.split('/').count() == 4 && name.starts_with("requirements") && name.ends_with(".txt")
 }
 
 /// The catalogue's files before the manifest is known, where the client surely has them and where.

@@ -145,7 +145,7 @@ fn only_what_is_needed_is_asked_of_the_client() {
     assert_eq!(follow("dockerfile"), r#"["manifests/app.json","manifests/app.json.dockerignore"]"#);
     assert_eq!(
         follow("context:catalogue:manifests/app.json"),
-        r#"["manifests/templates/*/*.json","fragments/*/*/fragment.json","fragments/*/*/*.txt"]"#,
+        r#"["manifests/templates/*/*.json","fragments/*/*/fragment.json","fragments/*/*/requirements*.txt"]"#,
         "what a manifest can select, before it is known"
     );
     assert_eq!(follow("context:fragments:manifests/app.json"), r#"["fragments/web/1.0.0/app.py"]"#);

@@ -28,10 +28,14 @@ fn product() -> Scripted {
     gateway.file("dockerfile", "manifests/app.json", manifest);
     apt(&mut gateway, "curl");
     let web = r#"{"name": "web", "version": "1.0.0", "steps": [
-        {"pip": {"requirements": "r.txt"}},
+        {"pip": {"requirements": "requirements.txt"}},
         {"copy": {"from": "image:tools:1", "src": "t", "dest": "/t"}}]}"#;
     gateway.file("context", "fragments/web/1.0.0/fragment.json", web);
-    gateway.file("context", "fragments/web/1.0.0/r.txt", "idna\n--extra-index-url https://x.org/simple\n");
+    gateway.file(
+        "context",
+        "fragments/web/1.0.0/requirements.txt",
+        "idna\n--extra-index-url https://x.org/simple\n",
+    );
     for image in [DEBIAN, TOOLS] {
         gateway.image(image, DIGEST, CONFIG);
         gateway.image(&format!("{image} linux/arm64"), DIGEST, ARM64_CONFIG);
@@ -138,7 +142,7 @@ fn every_name_is_resolved_where_it_will_be_used() {
     let pip = step("web 1.0.0")["pip"].clone();
     assert_eq!(pip["packages"]["idna"], json!({"version": "3.7", "hashes": [DIGEST]}));
     assert_eq!(pip["options"], json!(["--extra-index-url https://x.org/simple"]));
-    assert!(pip["files"]["r.txt"].as_str().unwrap().starts_with("sha256:"));
+    assert!(pip["files"]["requirements.txt"].as_str().unwrap().starts_with("sha256:"));
     assert_eq!(lock["fragments"]["web 1.0.0"]["linux/amd64"]["built_on"], json!(["debian:12", "core 1.0.0"]));
     let text = text(&result);
     assert!(
@@ -179,10 +183,10 @@ fn a_build_finds_its_lock_and_waits_for_no_registry() {
         &[
             "ReadFile fragments/core/1.0.0/fragment.json",
             "ReadFile fragments/web/1.0.0/fragment.json",
-            "ReadFile fragments/web/1.0.0/r.txt",
+            "ReadFile fragments/web/1.0.0/requirements.txt",
             "StatFile fragments/core/1.0.0/fragment.json",
             "StatFile fragments/web/1.0.0/fragment.json",
-            "StatFile fragments/web/1.0.0/r.txt",
+            "StatFile fragments/web/1.0.0/requirements.txt",
         ],
         &["Solve", "Solve context:fragments:manifests/app.json"],
         &["ReadDir fragments/web/1.0.0"],
@@ -257,12 +261,12 @@ fn what_drifts_is_warned_of_or_refused_and_the_rest_stays() {
 #[test]
 fn a_requirements_file_that_changed_is_noticed_without_waiting_longer() {
     let mut gateway = locked();
-    gateway.file("context", "fragments/web/1.0.0/r.txt", "idna<3\n");
+    gateway.file("context", "fragments/web/1.0.0/requirements.txt", "idna<3\n");
     build(&gateway, &[]);
     let told = warnings(&gateway);
-    assert!(told[0].contains("`r.txt` is not the file that this step is locked for"), "{told:?}");
+    assert!(told[0].contains("`requirements.txt` is not the file that this step is locked for"), "{told:?}");
     let error = outcome(&gateway, &[STRICT]).unwrap_err();
-    assert!(error.message().contains("`r.txt`"), "{}", error.message());
+    assert!(error.message().contains("`requirements.txt`"), "{}", error.message());
 }
 
 #[test]

@@ -46,7 +46,7 @@ struct ErrorJson {
 pub fn lint(manifest: &SourceFile, found: &[Diagnostic]) -> Answer {
     let mut sources = Sources::starting_with(manifest);
     let doubtful = found.iter().filter(|one| one.severity() != Severity::Error);
-    let warnings: Vec<WarningJson> = doubtful.map(|one| warning(one, &mut sources)).collect();
+    let warnings: Vec<WarningJson> = doubtful.map(|one| warning(one, manifest, &mut sources)).collect();
     let errors: Vec<&Diagnostic> = found.iter().filter(|one| one.severity() == Severity::Error).collect();
     let build_error = errors.first().map(|first| ErrorJson {
         message: errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"),
@@ -57,20 +57,29 @@ pub fn lint(manifest: &SourceFile, found: &[Diagnostic]) -> Answer {
     Answer::new(&json, text(found)).with_status(u8::from(!found.is_empty()))
 }
 
-fn warning(one: &Diagnostic, sources: &mut Sources) -> WarningJson {
+fn warning(one: &Diagnostic, manifest: &SourceFile, sources: &mut Sources) -> WarningJson {
     let rule = Rule::named(one.rule());
     WarningJson {
         rule_name: one.rule(),
         description: rule.map_or(one.rule(), |rule| rule.about),
         url: rule.map(Rule::url).unwrap_or_default(),
         severity: one.severity().as_str(),
-        detail: detail(one),
+        detail: detail(one, manifest),
         location: sources.location(one.place()),
     }
 }
 
-/// The message with what was expected and the advice, as one line.
-fn detail(one: &Diagnostic) -> String {
+/// The message with what was expected and the advice, as one line. buildx shows the lines of every file under the manifest's name, so
+/// another file is named here.
+fn detail(one: &Diagnostic, manifest: &SourceFile) -> String {
+    let place = one.place();
+    match place.file().path() == manifest.path() {
+        true => said(one),
+        false => format!("{}:{}: {}", place.file().path(), place.lines().first, said(one)),
+    }
+}
+
+fn said(one: &Diagnostic) -> String {
     let expected = one.expected().map(|expected| format!("expected {expected}"));
     let notes: Vec<String> = expected.into_iter().chain(one.advice().map(str::to_owned)).collect();
     match notes.is_empty() {

@@ -220,7 +220,7 @@ fn what_is_gone(packages: &Packages, archives: &str, here: &Here<'_>) -> String 
          there=$(apt-cache{archives} madison {} 2>/dev/null | tr -d ' ') || :\n\
          while read -r name version; do\n\
          [ \"$(dpkg-query -W -f '${{Version}}' \"$name\" 2>/dev/null)\" != \"$version\" ] || continue\n\
-         versions=$(printf '%s\\n' \"$there\" | awk -F'|' -v name=\"${{name%%:*}}\" '$1 == name {{ printf \" %s\", $2 }}')\n\
+         versions=$(printf '%s\\n' \"$there\" | awk -F'|' -v name=\"${{name%%:*}}\" '$1 == name && !seen[$2]++ {{ printf \" %s\", $2 }}')\n\
          case \"$versions \" in *\" $version \"*) continue ;; esac\n\
          echo \"factory: $name $version, which the lock has, is in no archive any more (there is:${{versions:- none}})\" >&2\n\
          done <{PACKAGES}\n\

@@ -36,7 +36,10 @@ fn a_check_is_printed_with_lines_and_pages_and_ends_with_its_status() {
     let (status, text) = ask(&project, "check", &[]);
     assert_eq!(status, Some(1), "{text}");
     assert!(text.contains("world-writable - https://factory.invalid/docs/rules/world-writable.md"), "{text}");
-    assert!(text.contains("fragments/app/0.1.0/fragment.json:"), "{text}");
+    assert!(
+        text.contains("fragments/app/0.1.0/fragment.json:"),
+        "buildx itself names the manifest alone: {text}"
+    );
     assert!(text.contains(">>>"), "the line is marked: {text}");
     let (status, text) = ask(&project, "check,format=json", &[]);
     assert_eq!((status, &json_of(&text)["warnings"][0]["ruleName"]), (Some(1), &json!("world-writable")));
@@ -53,10 +56,8 @@ fn what_only_the_plan_shows_is_printed_as_the_error_of_a_build() {
     let project = product();
     let steps = json!([{"file": {"path": "/x", "content": "x"}}, {"copy": {"src": "nowhere", "dest": "/"}}]);
     project.fragment("app", json!({"steps": steps}));
-    let (status, text) = ask(&project, "check", &[]);
+    let (status, text) = ask(&project, "check,format=json", &[]);
     assert_eq!(status, Some(1), "{text}");
-    assert!(text.contains("nowhere"), "{text}");
-    let (_, text) = ask(&project, "check,format=json", &[]);
     assert!(json_of(&text)["buildError"]["message"].as_str().unwrap().contains("nowhere"), "{text}");
     let refused = project.build(&BuildOptions::default()).failed();
     assert!(refused.message.contains("nowhere"), "{}", refused.message);
@@ -81,7 +82,7 @@ fn a_graph_is_printed_as_text_dot_and_json_with_the_digests_of_the_build() {
     let json = json_of(&json);
     let built = project.build(&BuildOptions::oci()).succeeded();
     let vertices = json["vertices"].as_array().unwrap();
-    assert_eq!(vertices.len(), 2, "{json}");
+    assert_eq!(vertices.len(), 4, "two steps, each with what it copies from: {json}");
     for vertex in vertices {
         let digest = vertex["digest"].as_str().unwrap();
         let ran = built.progress.vertices.iter().find(|one| one.digest == digest);
