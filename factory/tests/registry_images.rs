@@ -621,7 +621,7 @@ fn what_is_in_an_image_is_shown_by_fragment_and_as_cyclonedx() {
     assert_eq!((bom["specVersion"].as_str().unwrap(), named), ("1.6", vec!["bash", "zlib1g"]));
     assert_eq!(shown(&["--format", "spdx", "--output", "out/a.json"]).0, 0);
     let written: Value =
-        serde_json::from_slice(&std::fs::read(lab.project.path().join("out/a.json")).unwrap()).unwrap();
+        serde_json::from_slice(&fs::read(lab.project.path().join("out/a.json")).unwrap()).unwrap();
     assert_eq!(written["spdxVersion"], "SPDX-2.3");
     assert_eq!(
         lab.factory(&["sbom", &format!("registry:{}/team/app:none", lab.mock.host())]).status.code(),
