@@ -2,6 +2,7 @@
 
 use super::Cataloger;
 use super::stanza::{Stanza, first};
+use crate::formats::{base64, hex};
 use crate::licence::Licence;
 use crate::limits;
 use crate::model::{Checksum, Ecosystem, Inventory, OwnedFile, Package, Party, Requirement};
@@ -295,26 +296,8 @@ fn first_cell(line: &[u8]) -> (Vec<u8>, &[u8]) {
 
 /// URL-safe base64 without padding of 32 bytes, as hexadecimal.
 fn hex_of_base64(word: &[u8]) -> Option<String> {
-    use std::fmt::Write as _;
-    let mut hex = String::with_capacity(64);
-    let (mut bits, mut held) = (0_u32, 0_u32);
-    for byte in word.iter().filter(|byte| **byte != b'=') {
-        let value = match byte {
-            b'A'..=b'Z' => byte - b'A',
-            b'a'..=b'z' => byte - b'a' + 26,
-            b'0'..=b'9' => byte - b'0' + 52,
-            b'-' | b'+' => 62,
-            b'_' | b'/' => 63,
-            _ => return None,
-        };
-        held = (held << 6 | u32::from(value)) & 0xffff;
-        bits += 6;
-        if bits >= 8 {
-            bits -= 8;
-            write!(hex, "{:02x}", held >> bits & 0xff).ok()?;
-        }
-    }
-    (hex.len() == 64).then_some(hex)
+    let bytes = base64(std::str::from_utf8(word).ok()?)?;
+    (bytes.len() == 32).then(|| hex(&bytes))
 }
 
 /// Lines relative to the metadata folder.
