@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::statement::json as parsed;
-use crate::registry::Result;
+use crate::registry::{Fault, Result};
 
 /// What an annotation begins with that says which fragment brought a package (`docs/sbom.md`).
 const FRAGMENT: &str = "fragment ";
@@ -58,6 +58,7 @@ pub struct Item {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct DocumentJson {
+    spdx_version: String,
     #[serde(default)]
     name: String,
     #[serde(default)]
@@ -147,9 +148,13 @@ impl Bill {
     /// Reads a document. What it is about is no item of it.
     ///
     /// # Errors
-    /// It is none.
+    /// It is none, or one of another SPDX than 2.
     pub fn parse(bytes: &[u8], what: &str) -> Result<Self> {
         let document: DocumentJson = parsed(bytes, what)?;
+        if !document.spdx_version.starts_with("SPDX-2.") {
+            let fault = format!("is {:?}, not SPDX 2", document.spdx_version);
+            return Err(Fault::not_genuine(what, fault));
+        }
         let mut about: BTreeSet<String> = document.document_describes.into_iter().collect();
         let mut needs: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for one in document.relationships {

@@ -41,6 +41,8 @@ impl Clamp<'_> {
     /// The time that a path should have; None: the one that it has.
     fn time_for(&self, finding: &Finding) -> Option<Nanos> {
         let since = if self.scope.leads_to_mount(&finding.path) { self.since - MOUNTING } else { self.since };
+        // Programs that copy times, busybox's mv between layers for example, may keep no more than whole seconds of them.
+        let since = since - since.rem_euclid(SECOND);
         let wanted = match finding.verdict {
             Verdict::Same(before) => before,
             Verdict::Changed(..) | Verdict::Listing | Verdict::Touched => self.epoch,
