@@ -328,10 +328,10 @@ fn product(order: &[usize]) -> pb::Definition {
     let mut meta = Meta::named("run");
     for &n in order {
         exec = exec.mount(Mount::bind(format!("/out{n}"), &branches[n], Access::Output));
-        meta = meta
-            .location(at(&format!("{n}.json"), 1 + u32::try_from(n).unwrap()))
-            .description(format!("k{n}"), "v");
+        meta = meta.description(format!("k{n}"), "v");
     }
+    // Of places the order is meant: it is that in which they are shown.
+    meta = (0..4).fold(meta, |meta, n| meta.location(at(&format!("{n}.json"), n + 1)));
     marshal(&exec.meta(meta).run().mount("/out2"))
 }
 
