@@ -119,16 +119,6 @@ impl FromStr for Suite {
     }
 }
 
-/// Where a managed engine keeps its images, which decides what its builds can do.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum ImageStore {
-    /// containerd's: merge and diff, attestations, images for several platforms.
-    #[default]
-    Containerd,
-    /// Docker's older one, the default of releases before 29: none of these.
-    GraphDriver,
-}
-
 /// Which engine to use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EngineSpec {
@@ -139,8 +129,6 @@ pub struct EngineSpec {
     pub suite: Option<Suite>,
     /// Use a managed engine even where another one answers.
     pub managed_only: bool,
-    /// The image store of an engine that is started; one that runs already keeps its own.
-    pub image_store: ImageStore,
     /// Where state and caches lie.
     pub places: Places,
 }
@@ -153,13 +141,7 @@ impl EngineSpec {
     /// alone.
     #[must_use]
     pub fn of(name: EngineName) -> Self {
-        Self {
-            managed_only: !name.is_default(),
-            name,
-            suite: None,
-            image_store: ImageStore::default(),
-            places: Places::from_environment(),
-        }
+        Self { managed_only: !name.is_default(), name, suite: None, places: Places::from_environment() }
     }
 
     /// The engine that `FACTORY_ENGINE` names, else the one of the default name.
@@ -174,7 +156,7 @@ impl EngineSpec {
     /// A managed engine of its own name and suite, with its own network namespace.
     #[must_use]
     pub fn named(name: EngineName, suite: Suite) -> Self {
-        Self { suite: Some(suite), managed_only: true, ..Self::of(name) }
+        Self { name, suite: Some(suite), managed_only: true, places: Places::from_environment() }
     }
 }
 
