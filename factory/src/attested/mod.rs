@@ -5,6 +5,8 @@
 
 mod bill;
 mod files;
+#[doc(hidden)]
+pub mod fuzzing;
 mod gather;
 pub mod kinds;
 mod packages;

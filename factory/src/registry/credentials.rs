@@ -38,9 +38,10 @@ impl std::fmt::Debug for Credentials {
     }
 }
 
+/// Docker's configuration file.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct ConfigJson {
+pub(super) struct Config {
     #[serde(default)]
     auths: BTreeMap<String, AuthJson>,
     #[serde(default)]
@@ -81,17 +82,28 @@ pub(super) fn of(config: &Path, registry: &str) -> Result<Option<Credentials>> {
         Err(fault) if fault.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(fault) => return Err(Fault::Usage(format!("{}: {fault}", config.display()))),
     };
-    let json: ConfigJson = serde_json::from_slice(&text)
-        .map_err(|fault| Fault::Usage(format!("{}: {fault}", config.display())))?;
+    let json = Config::parse(&text, config)?;
     let helper = json.cred_helpers.get(registry).or(json.creds_store.as_ref());
     if let Some(helper) = helper.filter(|name| !name.is_empty())
         && let Some(found) = helped(helper, &key(registry))?
     {
         return Ok(Some(found));
     }
-    let fits = |name: &&String| host_of(name) == host_of(&key(registry));
-    let entry = json.auths.keys().find(fits).and_then(|name| json.auths.get(name));
-    entry.map_or(Ok(None), |entry| stored(entry, config, registry))
+    json.stored(config, registry)
+}
+
+impl Config {
+    /// Reads the file, which lies at `path`.
+    pub(super) fn parse(text: &[u8], path: &Path) -> Result<Self> {
+        serde_json::from_slice(text).map_err(|fault| Fault::Usage(format!("{}: {fault}", path.display())))
+    }
+
+    /// The login that stands in the file itself.
+    pub(super) fn stored(&self, path: &Path, registry: &str) -> Result<Option<Credentials>> {
+        let fits = |name: &&String| host_of(name) == host_of(&key(registry));
+        let entry = self.auths.keys().find(fits).and_then(|name| self.auths.get(name));
+        entry.map_or(Ok(None), |entry| stored(entry, path, registry))
+    }
 }
 
 fn stored(entry: &AuthJson, config: &Path, registry: &str) -> Result<Option<Credentials>> {

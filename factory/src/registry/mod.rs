@@ -27,6 +27,8 @@ mod credentials;
 mod document;
 mod fallback;
 mod fault;
+#[doc(hidden)]
+pub mod fuzzing;
 mod manifests;
 mod name;
 mod pages;
