@@ -83,13 +83,14 @@ pub(super) fn of(config: &Path, registry: &str) -> Result<Option<Credentials>> {
     };
     let json: ConfigJson = serde_json::from_slice(&text)
         .map_err(|fault| Fault::Usage(format!("{}: {fault}", config.display())))?;
-    let helper = json.cred_helpers.get(registry).or(json.creds_store.as_ref());
+    let fits = |name: &&String| host_of(name) == host_of(&key(registry));
+    let helper = json.cred_helpers.keys().find(fits).and_then(|name| json.cred_helpers.get(name));
+    let helper = helper.or(json.creds_store.as_ref());
     if let Some(helper) = helper.filter(|name| !name.is_empty())
         && let Some(found) = helped(helper, &key(registry))?
     {
         return Ok(Some(found));
     }
-    let fits = |name: &&String| host_of(name) == host_of(&key(registry));
     let entry = json.auths.keys().find(fits).and_then(|name| json.auths.get(name));
     entry.map_or(Ok(None), |entry| stored(entry, config, registry))
 }

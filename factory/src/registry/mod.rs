@@ -23,6 +23,7 @@ mod access;
 mod auth;
 mod blobs;
 mod challenge;
+mod connections;
 mod credentials;
 mod document;
 mod fallback;
@@ -30,6 +31,7 @@ mod fault;
 mod manifests;
 mod name;
 mod pages;
+mod proxies;
 mod referrers;
 mod repository;
 mod tls;
@@ -43,6 +45,7 @@ pub use document::{
 pub use fault::{Fault, Result, Why};
 pub use manifests::Put;
 pub use name::{Name, digest_of, is_digest};
+pub use proxies::Proxies;
 pub use referrers::{Attached, Referrer};
 pub use repository::Repository;
 
