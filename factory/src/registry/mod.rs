@@ -23,6 +23,7 @@ mod access;
 mod auth;
 mod blobs;
 mod challenge;
+mod connections;
 mod credentials;
 mod document;
 mod fallback;
@@ -32,6 +33,7 @@ pub mod fuzzing;
 mod manifests;
 mod name;
 mod pages;
+mod proxies;
 mod referrers;
 mod repository;
 mod tls;
@@ -45,6 +47,7 @@ pub use document::{
 pub use fault::{Fault, Result, Why};
 pub use manifests::Put;
 pub use name::{Name, digest_of, is_digest};
+pub use proxies::Proxies;
 pub use referrers::{Attached, Referrer};
 pub use repository::Repository;
 
