@@ -32,6 +32,7 @@ mod name;
 mod pages;
 mod referrers;
 mod repository;
+pub(crate) mod service;
 mod tls;
 mod transport;
 mod upload;
