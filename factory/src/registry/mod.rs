@@ -36,6 +36,7 @@ mod pages;
 mod proxies;
 mod referrers;
 mod repository;
+pub(crate) mod service;
 mod tls;
 mod transport;
 mod upload;
