@@ -231,7 +231,7 @@ impl Item {
     fn cyclonedx(&self) -> Value {
         let kind = match self.purpose.as_str() {
             "APPLICATION" => "application",
-            "OPERATING-SYSTEM" => "operating-system",
+            "OPERATING_SYSTEM" | "OPERATING-SYSTEM" => "operating-system",
             "FIRMWARE" => "firmware",
             _ => "library",
         };
