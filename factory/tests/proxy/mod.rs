@@ -33,7 +33,7 @@ impl Proxy {
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let (log, upstream) = (log.clone(), upstream.clone());
-                std::thread::spawn(move || serve(stream, &upstream, &log));
+                std::thread::spawn(move || serve(&stream, &upstream, &log));
             }
         });
         Self { address, asked }
@@ -50,10 +50,10 @@ impl Proxy {
 }
 
 /// A conversation with a client; it ends when either side does.
-fn serve(client: TcpStream, upstream: &str, log: &Mutex<Vec<Asked>>) -> Option<()> {
+fn serve(client: &TcpStream, upstream: &str, log: &Mutex<Vec<Asked>>) -> Option<()> {
     let mut from_client = BufReader::new(client.try_clone().ok()?);
     if from_client.fill_buf().ok()?.first() == Some(&5) {
-        return socks(&mut from_client, &client, upstream, log);
+        return socks(&mut from_client, client, upstream, log);
     }
     let mut server = TcpStream::connect(upstream).ok()?;
     let mut from_server = BufReader::new(server.try_clone().ok()?);
@@ -65,12 +65,12 @@ fn serve(client: TcpStream, upstream: &str, log: &Mutex<Vec<Asked>>) -> Option<(
         let lower = headers.iter().map(|line| line.to_lowercase()).collect();
         log.lock().unwrap().push(Asked { what: format!("{method} {target}"), headers: lower });
         if method == "CONNECT" {
-            (&client).write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").ok()?;
-            return tunnel(&mut from_client, &client, &server);
+            (&*client).write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").ok()?;
+            return tunnel(&mut from_client, client, &server);
         }
         // Like any proxy, it takes nothing but whole addresses.
         let Some(rest) = target.strip_prefix("http://") else {
-            (&client).write_all(b"HTTP/1.1 400 X\r\nContent-Length: 0\r\n\r\n").ok()?;
+            (&*client).write_all(b"HTTP/1.1 400 X\r\nContent-Length: 0\r\n\r\n").ok()?;
             continue;
         };
         let path = &rest[rest.find('/')?..];
@@ -81,9 +81,9 @@ fn serve(client: TcpStream, upstream: &str, log: &Mutex<Vec<Asked>>) -> Option<(
         server.write_all((text + "\r\n").as_bytes()).ok()?;
         std::io::copy(&mut (&mut from_client).take(length(headers)), &mut server).ok()?;
         let answer = self::head(&mut from_server)?;
-        (&client).write_all((answer.join("\r\n") + "\r\n\r\n").as_bytes()).ok()?;
+        (&*client).write_all((answer.join("\r\n") + "\r\n\r\n").as_bytes()).ok()?;
         let body = if method == "HEAD" { 0 } else { length(&answer) };
-        std::io::copy(&mut (&mut from_server).take(body), &mut &client).ok()?;
+        std::io::copy(&mut (&mut from_server).take(body), &mut &*client).ok()?;
     }
 }
 
