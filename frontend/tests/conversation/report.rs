@@ -1,10 +1,5 @@
 //! The target `report`: what it leaves when tests pass, when one says no, when a step fails, and when nothing can be known.
 
-#![expect(clippy::unwrap_used, reason = "what a test stands on may fail loudly")]
-
-mod fixture;
-mod scripted;
-
 use std::collections::BTreeMap;
 
 use bollard_buildkit_proto::pb;
@@ -14,8 +9,8 @@ use pb::file_action::Action;
 use prost::Message as _;
 use serde_json::{Value, json};
 
-use fixture::{build, outcome, product};
-use scripted::{Call, Scripted};
+use crate::fixture::{build, outcome, product};
+use crate::scripted::{Call, Scripted};
 
 const REPORT: (&str, &str) = ("target", "report");
 
@@ -96,13 +91,13 @@ impl Tree {
 
     fn record(&self) -> Value {
         let record = serde_json::from_slice(self.only("/records/")).unwrap();
-        valid(include_str!("../../schemas/record.schema.json"), &record);
+        valid(include_str!("../../../schemas/record.schema.json"), &record);
         record
     }
 
     fn error(&self) -> Value {
         let error = serde_json::from_slice(self.only("/errors/")).unwrap();
-        valid(include_str!("../../schemas/error.schema.json"), &error);
+        valid(include_str!("../../../schemas/error.schema.json"), &error);
         error
     }
 

@@ -2,8 +2,6 @@
 //! *level* at which it was made. All calls of one level are under way at the same time; a level ends when the
 //! frontend can do nothing more without an answer.
 
-#![allow(dead_code, reason = "of the two programs that use this, each uses a part")]
-
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::future::Future;

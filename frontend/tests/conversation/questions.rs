@@ -1,16 +1,11 @@
 //! Conversations about `--check` and `--call=graph`: what is asked of BuildKit for them, and what is answered.
 
-#![expect(clippy::unwrap_used, reason = "what a test stands on may fail loudly")]
-
-mod fixture;
-mod scripted;
-
 use frontend::gateway::BuildResult;
 use frontend::status::Status;
 use serde_json::Value;
 
-use fixture::{CONFIG, DIGEST, build, outcome, product};
-use scripted::{Call, Scripted, local_source};
+use crate::fixture::{CONFIG, DIGEST, build, outcome, product};
+use crate::scripted::{Call, Scripted, local_source};
 
 const CHECK: (&str, &str) = ("requestid", "frontend.lint");
 const GRAPH: (&str, &str) = ("requestid", "frontend.graph");
@@ -44,7 +39,7 @@ fn pinned(gateway: &mut Scripted) {
     gateway.file("dockerfile", "manifests/app.json", manifest);
     let base = format!("docker-image://docker.io/library/debian:12@{DIGEST}");
     gateway.image(&base, DIGEST, CONFIG);
-    gateway.image(&format!("{base} linux/arm64"), DIGEST, fixture::ARM64_CONFIG);
+    gateway.image(&format!("{base} linux/arm64"), DIGEST, crate::fixture::ARM64_CONFIG);
 }
 
 /// `rule` and what each warning says of it; every location is in range, or a client would fall over.

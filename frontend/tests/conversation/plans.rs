@@ -1,10 +1,5 @@
 //! Plans: four combinations in one conversation, what is told of them, and when the build fails.
 
-#![expect(clippy::unwrap_used, reason = "what a test stands on may fail loudly")]
-
-mod fixture;
-mod scripted;
-
 use std::collections::{BTreeMap, BTreeSet};
 
 use bollard_buildkit_proto::pb;
@@ -16,8 +11,8 @@ use pb::file_action::Action;
 use prost::Message as _;
 use serde_json::{Value, json};
 
-use fixture::{CONFIG, DIGEST, build, outcome};
-use scripted::{Call, Scripted, local_source};
+use crate::fixture::{CONFIG, DIGEST, build, outcome};
+use crate::scripted::{Call, Scripted, local_source};
 
 const PLAN: (&str, &str) = ("filename", "manifests/plans/p.json");
 const REPORT: (&str, &str) = ("target", "report");
@@ -318,7 +313,7 @@ fn the_dry_run_is_a_table_json_and_a_matrix_of_jobs() {
 
 #[test]
 fn a_manifest_is_one_combination() {
-    let gateway = fixture::product();
+    let gateway = crate::fixture::product();
     let result = build(&gateway, &[("requestid", "frontend.plan"), ("platform", "linux/arm64")]);
     let text = String::from_utf8(result.metadata["result.txt"].clone()).unwrap();
     assert!(text.contains("app           linux/arm64   pass       core@1.0.0 web@1.0.0\n"), "{text}");

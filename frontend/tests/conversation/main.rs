@@ -3,10 +3,15 @@
 #![expect(clippy::unwrap_used, reason = "what a test stands on may fail loudly")]
 
 mod contexts;
+mod contract;
 mod daemons;
 mod fixture;
 mod judging;
+mod lock;
 mod options;
+mod plans;
+mod questions;
+mod report;
 mod scanning;
 mod scripted;
 

@@ -1,17 +1,12 @@
 //! Locks: the question that makes one, the build that finds it, and what is said of one that does not fit any more.
 
-#![expect(clippy::unwrap_used, reason = "what a test stands on may fail loudly")]
-
-mod fixture;
-mod scripted;
-
 use bollard_buildkit_proto::pb;
 use frontend::gateway::{BuildResult, SolveRequest};
 use prost::Message as _;
 use serde_json::{Value, json};
 
-use fixture::{ARM64_CONFIG, CONFIG, DIGEST, OTHER_DIGEST, build, outcome};
-use scripted::{Call, Scripted, local_source};
+use crate::fixture::{ARM64_CONFIG, CONFIG, DIGEST, OTHER_DIGEST, build, outcome};
+use crate::scripted::{Call, Scripted, local_source};
 
 const LOCK: (&str, &str) = ("requestid", "frontend.lock");
 const UPDATE: (&str, &str) = ("build-arg:FACTORY_LOCK_UPDATE", "1");

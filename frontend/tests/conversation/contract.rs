@@ -1,8 +1,6 @@
 //! The page of the contract's rows, `docs/frontend-contract.md`: every row has tests, they are there, and those of an option pass
 //! that option.
 
-#![expect(clippy::unwrap_used, reason = "what a test stands on may fail loudly")]
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
