@@ -2,6 +2,8 @@
 //! names ([`Source`]), and reads them through the same door ([`Store`]).
 
 mod engine;
+#[doc(hidden)]
+pub mod fuzzing;
 mod layout;
 mod platforms;
 mod source;
@@ -9,7 +11,7 @@ mod store;
 
 pub use platforms::{PlatformImage, Platforms, for_platform};
 pub use source::Source;
-pub use store::{Places, Store};
+pub use store::{ATTESTED, Places, SIGNED, Store};
 
 #[cfg(test)]
 pub(crate) use layout::tests::{Blobs, layout};

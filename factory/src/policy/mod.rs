@@ -11,6 +11,8 @@
 
 mod answer;
 pub mod evidence;
+#[doc(hidden)]
+pub mod fuzzing;
 mod gather;
 mod judge;
 mod provenance;

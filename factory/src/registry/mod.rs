@@ -23,13 +23,17 @@ mod access;
 mod auth;
 mod blobs;
 mod challenge;
+mod connections;
 mod credentials;
 mod document;
 mod fallback;
 mod fault;
+#[doc(hidden)]
+pub mod fuzzing;
 mod manifests;
 mod name;
 mod pages;
+mod proxies;
 mod referrers;
 mod repository;
 pub(crate) mod service;
@@ -44,6 +48,7 @@ pub use document::{
 pub use fault::{Fault, Result, Why};
 pub use manifests::Put;
 pub use name::{Name, digest_of, is_digest};
+pub use proxies::Proxies;
 pub use referrers::{Attached, Referrer};
 pub use repository::Repository;
 

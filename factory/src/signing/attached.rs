@@ -10,7 +10,7 @@ use super::bundle::{self, Bundle, SignedWith};
 use super::dsse::Envelope;
 use super::keyless::{self, Material};
 use super::simple;
-use crate::images::Store;
+use crate::images::{ATTESTED, SIGNED, Store};
 use crate::registry::{Descriptor, Document, Fault, Manifest, media};
 
 /// The longest attestation that is read: BuildKit takes 40 MiB, and base64 adds a third.
@@ -118,12 +118,11 @@ impl<'s> Reader<'s> {
             }
             Err(fault) => seen.fault(&fault, Where::Referrer),
         }
-        for end in ["att", "sig"] {
-            let tag = format!("{}.{end}", digest.replacen(':', "-", 1));
-            match self.store.tagged(&tag).and_then(|found| found.map(|found| found.document()).transpose()) {
+        for end in [ATTESTED, SIGNED] {
+            match self.store.beside(digest, end) {
                 Ok(Some(Document::Manifest(manifest))) => self.layers(&manifest, Where::Tag, &mut seen),
                 Ok(Some(Document::Index(_))) => {
-                    seen.passed_over.push(format!("the tag {tag} leads to an index"));
+                    seen.passed_over.push(format!("the tag `.{end}` of {digest} leads to an index"));
                 }
                 Ok(None) => {}
                 Err(fault) => seen.fault(&fault, Where::Tag),
