@@ -86,6 +86,11 @@ fn every_byte_that_is_changed_is_caught() {
     let another = bundle(&mut sigstore, STATEMENT, &Wanted::default());
     let trust = trust(sigstore.root(), IDENTITY, ISSUER);
     assert!(checked(&good, &trust).is_ok());
+    // Others may have signed the log's tree as well; that says nothing.
+    let mut witnessed = good.clone();
+    let note = &mut entry(&mut witnessed)["inclusionProof"]["checkpoint"]["envelope"];
+    *note = note.as_str().unwrap().replace("\n\n", "\n\n\u{2014} witness.test AAAAAAAA\n").into();
+    assert!(checked(&witnessed, &trust).is_ok());
     type Change<'c> = &'c dyn Fn(&mut Value);
     let cases: &[(&str, Change<'_>, Check, &str)] = &[
         (
@@ -248,7 +253,8 @@ fn every_byte_that_is_changed_is_caught() {
                 let text =
                     entry(one)["inclusionProof"]["checkpoint"]["envelope"].as_str().unwrap().to_owned();
                 let (unsigned, _) = text.trim_end().rsplit_once('\n').unwrap();
-                entry(one)["inclusionProof"]["checkpoint"]["envelope"] = format!("{unsigned}\n").into();
+                let other = format!("{unsigned}\n\u{2014} log.test AAAAAAAA\n");
+                entry(one)["inclusionProof"]["checkpoint"]["envelope"] = other.into();
             },
             Check::Checkpoint,
             "names the log's key",

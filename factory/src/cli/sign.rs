@@ -52,14 +52,14 @@ pub(crate) fn run(arguments: &Sign) -> Result<()> {
     let access = Access::from_environment();
     let hand = match &arguments.key {
         Some(path) => Hand::Key(arguments.password.private_key(path)?),
-        None => Hand::Keyless(keyless(arguments, &access)?),
+        None => Hand::Keyless(Box::new(keyless(arguments, &access)?)),
     };
     let places = Places::without_engine(access.clone());
     let store = places.open(&Source::Registry(arguments.image.clone()))?;
     let repository = Repository::open(&arguments.image, &access)?;
     let signed = match &hand {
         Hand::Key(key) => sign(store.as_ref(), &repository, key),
-        Hand::Keyless(keyless) => sign(store.as_ref(), &repository, keyless),
+        Hand::Keyless(keyless) => sign(store.as_ref(), &repository, keyless.as_ref()),
     }?;
     let text = match arguments.format {
         Format::Text => text(&arguments.image, &signed),
@@ -74,7 +74,7 @@ pub(crate) fn run(arguments: &Sign) -> Result<()> {
 /// What is signed with.
 enum Hand {
     Key(PrivateKey),
-    Keyless(Keyless),
+    Keyless(Box<Keyless>),
 }
 
 fn keyless(arguments: &Sign, access: &Access) -> Result<Keyless> {

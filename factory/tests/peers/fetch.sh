@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Fetches what others read and write signatures with into a folder: cosign and oras (Debian sid, unpacked and not installed),
-# @sigstore/verify (npm) and securesystemslib (PyPI). `FACTORY_PEERS=FOLDER cargo test -p factory --test peers` then holds ours
-# against theirs.
+# @sigstore/verify (npm), securesystemslib (PyPI), and for keyless signatures sigstore's public trusted root (PyPI) and its conformance
+# suite (GitHub). `FACTORY_PEERS=FOLDER cargo test -p factory --test peers --test peers_keyless` then holds ours against theirs.
 set -euo pipefail
 folder=$(realpath -m "${1:?usage: fetch.sh FOLDER}")
 here=$(cd "$(dirname "$0")" && pwd)
@@ -23,7 +23,22 @@ rm -rf "$apt"
 python3 -m venv "$folder/python"
 "$folder/python/bin/pip" install --quiet 'securesystemslib[crypto]==1.6.0'
 
-cp "$here/verify.mjs" "$folder/"
+"$folder/python/bin/pip" download --quiet --no-deps --dest "$folder/wheel" 'sigstore==4.5.1'
+"$folder/python/bin/python" - "$folder" <<'END'
+import glob, pathlib, sys, zipfile
+folder = pathlib.Path(sys.argv[1])
+wheel = zipfile.ZipFile(glob.glob(str(folder / "wheel" / "*.whl"))[0])
+[name] = [name for name in wheel.namelist() if "sigstore.dev" in name and name.endswith("/trusted_root.json")]
+(folder / "trusted_root.json").write_bytes(wheel.read(name))
+END
+rm -rf "$folder/wheel"
+# Without it one test says that it has nothing to compare with.
+if [ ! -d "$folder/conformance" ] && git clone --quiet --depth 1 https://github.com/sigstore/sigstore-conformance "$folder/suite"; then
+    mv "$folder/suite/test/assets" "$folder/conformance"
+    rm -rf "$folder/suite"
+fi
+
+cp "$here"/*.mjs "$folder/"
 cd "$folder"
 [ -f package.json ] || npm init --yes >/dev/null
 npm install --silent --no-fund --no-audit @sigstore/verify@4.1.3 @sigstore/bundle@5.0.1 @sigstore/protobuf-specs

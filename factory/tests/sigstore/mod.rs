@@ -219,7 +219,7 @@ impl Sigstore {
     pub fn checkpoint(&self, size: usize, root: &[u8]) -> String {
         let text = format!("log.test - 1\n{size}\n{}\n", base64(root));
         let signature = [&self.log_id()[..4], &self.log.sign(text.as_bytes())].concat();
-        format!("{text}\n\u{2014} witness.test AAAAAAAA\n\u{2014} log.test {}\n", base64(&signature))
+        format!("{text}\n\u{2014} log.test {}\n", base64(&signature))
     }
 
     pub fn trusted_root(&self) -> Value {

@@ -57,8 +57,6 @@ mod tests {
 
     #[test]
     fn values_are_read_one_level_at_a_time() {
-        let der = [0x30, 6, 2, 1, 5, 0xa3, 1, 0];
-        assert_eq!(sequence(&der), None, "what is inside [3] is not looked at, but the rest is too long");
         let der = [0x30, 6, 2, 1, 5, 0x04, 1, 0];
         let found = sequence(&der).unwrap();
         assert_eq!(found.len(), 2);

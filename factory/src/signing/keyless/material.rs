@@ -278,7 +278,7 @@ mod tests {
         assert_eq!(material.to_json(), body);
         assert!(!Material::parse("+json;version=0.1", &body).unwrap().needs_proof);
         for (kind, changed) in [
-            (".v0.9+json", body.clone()),
+            (".v0.9+json", body),
             (".v0.3+json", json!({"x509CertificateChain": {"certificates": []}})),
             (".v0.3+json", json!({"certificate": {"rawBytes": "!"}})),
             (
