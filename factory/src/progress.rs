@@ -17,6 +17,11 @@ pub trait Progress {
     fn note(&mut self, line: &str);
 }
 
+/// `1 layer`, `5 layers`.
+pub(crate) fn counted(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
 /// Says nothing: for callers that only want the result.
 #[derive(Debug, Default)]
 pub struct Silent;

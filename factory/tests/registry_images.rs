@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::{Duration, SystemTime};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use factory::exit::Error;
 use factory::export::export;
 use factory::images::{Places, Source, Store};
@@ -24,6 +26,7 @@ use mock_registry::{Mock, Switches, Trouble};
 use serde_json::{Value, json};
 
 const SPDX: &str = "https://spdx.dev/Document";
+const CYCLONEDX: &str = "https://cyclonedx.org/bom";
 const RECORD: &str = "https://factory.invalid/attestation/compatibility-record/v1";
 const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 const LAYER: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
@@ -49,9 +52,18 @@ enum Form {
     Subjectless,
 }
 
+/// In which form an image says what is in it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum List {
+    Spdx,
+    Cyclonedx,
+    Nothing,
+}
+
 /// What an image is to be.
 #[derive(Clone)]
 struct Wanted {
+    list: List,
     tag: &'static str,
     form: Form,
     version: &'static str,
@@ -61,7 +73,14 @@ struct Wanted {
 
 impl Default for Wanted {
     fn default() -> Self {
-        Self { tag: "dev", form: Form::Classic, version: "0.1.0", bash: "5.2", record: None }
+        Self {
+            list: List::Spdx,
+            tag: "dev",
+            form: Form::Classic,
+            version: "0.1.0",
+            bash: "5.2",
+            record: None,
+        }
     }
 }
 
@@ -140,13 +159,15 @@ impl Lab {
             {"SPDXID": "SPDXRef-1", "name": "bash", "versionInfo": wanted.bash, "externalRefs": purl("bash"),
              "licenseDeclared": "GPL-3.0-or-later", "annotations": [{"comment": "fragment core@0.1.0"}]},
             {"SPDXID": "SPDXRef-2", "name": "zlib1g", "versionInfo": "1.3", "externalRefs": purl("zlib1g")}]});
-        let mut layers = vec![
-            statement(SPDX, &spdx),
-            statement(
-                "https://slsa.dev/provenance/v1",
-                &json!({"runDetails": {"builder": {"id": "https://builder.test"}}}),
-            ),
-        ];
+        let mut layers = vec![statement(
+            "https://slsa.dev/provenance/v1",
+            &json!({"runDetails": {"builder": {"id": "https://builder.test"}}}),
+        )];
+        match wanted.list {
+            List::Spdx => layers.insert(0, statement(SPDX, &spdx)),
+            List::Cyclonedx => layers.insert(0, statement(CYCLONEDX, &cyclonedx())),
+            List::Nothing => {}
+        }
         if let Some(record) = &wanted.record {
             layers
                 .push(statement(RECORD, &json!({"record": record, "evidence": "# Build ID: x\nattested\n"})));
@@ -216,6 +237,20 @@ impl Lab {
         command.args(words).current_dir(self.project.path()).env("DOCKER_CONFIG", self.project.path());
         command.output().unwrap()
     }
+
+    /// Its exit code, and what it says on standard output and standard error.
+    fn said(&self, words: &[&str]) -> (i32, String, String) {
+        let out = self.factory(words);
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        (out.status.code().unwrap(), text(out.stdout), text(out.stderr))
+    }
+}
+
+/// A list of two packages, the one inside of the other.
+fn cyclonedx() -> Value {
+    json!({"bomFormat": "CycloneDX", "specVersion": "1.5", "components": [
+        {"type": "library", "name": "npm", "version": "10", "purl": "pkg:deb/debian/npm@10", "licenses": [{"license": {"id": "Artistic-2.0"}}],
+         "components": [{"type": "library", "group": "@isaacs", "name": "cliui", "version": "8.0.2", "purl": "pkg:npm/%40isaacs/cliui@8.0.2"}]}]})
 }
 
 fn write(root: &Path, path: &str, text: &str) {
@@ -588,7 +623,7 @@ fn two_images_are_compared_without_a_layer() {
         "verdict   pass -> fail",
         "package   ~ deb/bash 5.2 -> 5.3",
         "config    ~ Env.VERSION 0.1.0 -> 0.2.0",
-        "shared    1 layers",
+        "shared    1 layer,",
     ] {
         assert!(text.contains(line), "{line} in\n{text}");
     }
@@ -631,17 +666,93 @@ fn what_is_in_an_image_is_shown_by_fragment_and_as_cyclonedx() {
 }
 
 #[test]
+fn a_list_in_cyclonedx_alone_is_a_list() {
+    let lab = Lab::new(Switches::default());
+    let image = lab.push(&Wanted { list: List::Cyclonedx, ..Wanted::default() });
+    lab.record("app-1", Some(&image), Verdict::Pass, EARLY, "0.1.0");
+    lab.publish("dev", &Choice::default()).unwrap();
+    let name = format!("registry:{}/team/app:dev", lab.mock.host());
+    let (done, text, said) = lab.said(&["sbom", &name]);
+    assert!(
+        done == 0 && text.contains("  deb, 1 package\n    npm ") && text.contains("Artistic-2.0"),
+        "{text}{said}"
+    );
+    assert!(text.contains("  npm, 1 package\n    @isaacs/cliui "), "{text}");
+    let (done, text, _) = lab.said(&["sbom", &name, "--format", "cyclonedx"]);
+    assert_eq!((done, serde_json::from_str::<Value>(&text).unwrap()), (0, cyclonedx()), "as it was attested");
+    let (none, _, said) = lab.said(&["sbom", &name, "--format", "spdx"]);
+    assert!(none == 7 && said.contains("--format cyclonedx"), "{said}");
+    let repository = format!("{}/team/app", lab.mock.host());
+    for (package, code) in [("@isaacs/cliui@8.0.2", 0), ("cliui", 0), ("npm@10", 0), ("cliui@1", 7)] {
+        assert_eq!(lab.said(&["query", &repository, "--package", package]).0, code, "{package}");
+    }
+}
+
+/// Puts statements into envelopes under the tag that cosign made for a digest.
+fn attach_by_tag(lab: &Lab, digest: &str, statements: &[(&str, Value)]) {
+    let layer = |(kind, predicate): &(&str, Value)| {
+        let statement = json!({"_type": "https://in-toto.io/Statement/v0.1", "predicateType": kind,
+            "subject": [{"name": "app", "digest": {"sha256": digest.strip_prefix("sha256:").unwrap()}}], "predicate": predicate});
+        let envelope = json!({"payloadType": media::IN_TOTO, "payload": STANDARD.encode(statement.to_string()),
+            "signatures": [{"keyid": "", "sig": "AAAA"}]});
+        let blob = lab.blob("application/vnd.dsse.envelope.v1+json", envelope.to_string().as_bytes());
+        blob.annotated("predicateType", *kind)
+    };
+    let layers: Vec<Descriptor> = statements.iter().map(layer).collect();
+    let json = json!({"schemaVersion": 2, "mediaType": media::MANIFEST, "config": lab.blob(CONFIG, b"{}"), "layers": layers});
+    lab.put(Some(&format!("{}.att", digest.replace(':', "-"))), media::MANIFEST, &json);
+}
+
+#[test]
+fn what_lies_under_cosigns_tags_is_read_like_everything_else() {
+    let lab = Lab::new(Switches::without_referrers());
+    let image = lab.push(&Wanted { list: List::Nothing, ..Wanted::default() });
+    let note = ("https://note.test/v1", json!({"a": 1}));
+    let record = (RECORD, json!({"record": record("app-1", "pass", EARLY, "0.1.0"), "evidence": ""}));
+    attach_by_tag(&lab, &image, &[note, record]);
+    // As cosign does it for a tag that leads to an index; the index has one image.
+    let index = lab.repository.manifest(&Name::Tag("dev".into())).unwrap().unwrap();
+    attach_by_tag(&lab, index.digest(), &[(CYCLONEDX, cyclonedx())]);
+    let name = format!("registry:{}/team/app:dev", lab.mock.host());
+    let (done, text, said) = lab.said(&["export", &name, "--to", "out"]);
+    assert_eq!(done, 0, "{said}");
+    for line in [
+        "record      pass app-1  as the frontend has attested it\n",
+        "sbom        sbom/app-1.cdx.json  signed; the signature was not looked at\n",
+        "statement   statements/app-1.json (https://note.test/v1)  signed; the signature was not looked at\n",
+        "provenance  provenance/app-1.json\n",
+    ] {
+        assert!(text.contains(line), "{line} in\n{text}");
+    }
+    assert!(lab.said(&["sbom", &name]).1.contains("@isaacs/cliui"));
+    let repository = format!("{}/team/app", lab.mock.host());
+    assert_eq!(lab.said(&["query", &repository, "--package", "cliui@8.0.2", "--verdict", "pass"]).0, 0);
+    // A layout that has the tags says the same.
+    let folder = tempfile::tempdir().unwrap();
+    layout(&lab, folder.path());
+    let copy = format!("oci:{}:dev", folder.path().display());
+    assert_eq!(lab.said(&["export", &copy, "--to", "copy"]).0, 0);
+    let at = |folder: &str| files(&lab.project.path().join(folder).join("sbom"));
+    assert_eq!(at("copy"), at("out"));
+    // What is about something else is not taken, wherever it lies.
+    attach_by_tag(&lab, &image, &[("https://note.test/v1", json!({}))]);
+    let tag = |digest: &str| Name::Tag(format!("{}.att", digest.replace(':', "-")));
+    let other = lab.repository.manifest(&tag(&image)).unwrap().unwrap();
+    lab.repository.put_manifest(&tag(index.digest()), &other).unwrap();
+    let (code, _, said) = lab.said(&["export", &name, "--to", "other"]);
+    assert!(code == 9 && said.contains("is about"), "{code} {said}");
+    // And that nobody could look there is no "there is none".
+    let trouble =
+        Trouble::new(&format!("GET /v2/team/app/manifests/{}.att", image.replace(':', "-")), usize::MAX, 403);
+    lab.mock.switch(|one| one.troubles = vec![trouble]);
+    assert_eq!(lab.said(&["export", &name, "--to", "blind"]).0, 8);
+}
+
+#[test]
 fn scripts_rely_on_exit_codes() {
     let lab = inhabited(Switches::default());
     let repository = format!("{}/team/app", lab.mock.host());
-    let code = |words: &[&str]| {
-        let out = lab.factory(words);
-        (
-            out.status.code().unwrap(),
-            String::from_utf8(out.stdout).unwrap(),
-            String::from_utf8(out.stderr).unwrap(),
-        )
-    };
+    let code = |words: &[&str]| lab.said(words);
     let (found, text, _) = code(&["query", &repository, "--verdict", "pass"]);
     assert!(found == 0 && text.contains("core@0.1.0"), "{text}");
     let (none, _, said) = code(&["query", &repository, "--fragment", "core@7"]);

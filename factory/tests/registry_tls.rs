@@ -2,14 +2,18 @@
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+mod proxy;
+
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::path::Path;
+use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
-use factory::registry::{Access, Fault, Name, Patience, Repository, Why};
+use factory::registry::{Access, Fault, Name, Patience, Proxies, Repository, Why};
+use proxy::Proxy;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
@@ -81,4 +85,53 @@ fn certificates_lie_where_docker_has_them() {
     let plain = Access { certificates: Vec::new(), ..access.clone() };
     let answer = Repository::open(&name, &plain).unwrap().manifest(&Name::of(&name));
     assert!(answer.is_err_and(|fault| fault.is_could_not_look()));
+}
+
+/// A folder in docker's layout with everything that a registry of this name asks for.
+fn certificates(registry: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let of = folder.path().join("certs.d").join(registry);
+    fs::create_dir_all(&of).unwrap();
+    for name in ["ca.crt", "client.cert", "client.key"] {
+        fs::copy(file(name), of.join(name)).unwrap();
+    }
+    folder
+}
+
+#[test]
+fn certificates_lie_beside_dockers_configuration() {
+    let host = server();
+    let asked = |folder: &Path| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_factory"));
+        command.args(["layers", &format!("registry:{host}/app:dev")]);
+        command.env("DOCKER_CONFIG", folder).output().unwrap().status.code()
+    };
+    assert_eq!(asked(certificates(&host).path()), Some(7), "it says that there is none");
+    assert_eq!(asked(certificates("other.test").path()), Some(8), "nobody could look");
+}
+
+#[test]
+fn through_a_proxy_it_is_still_the_registry_that_is_believed() {
+    let proxy = Proxy::before(&server());
+    let folder = certificates("reg.test");
+    let patience = Patience { attempts: 1, ..Patience::default() };
+    let address = proxy.address().to_owned();
+    let proxies = Proxies::of(|name| (name == "HTTPS_PROXY").then(|| address.clone()));
+    let access = Access {
+        certificates: vec![folder.path().join("certs.d")],
+        proxies,
+        patience,
+        ..Access::anonymous()
+    };
+    let ask = |registry: &str| {
+        let name = format!("{registry}/app:dev").parse().unwrap();
+        Repository::open(&name, &access)?.manifest(&Name::of(&name))
+    };
+    assert_eq!(ask("reg.test"), Ok(None), "it has heard the question");
+    assert!(
+        ask("other.test").is_err_and(|fault| fault.is_could_not_look()),
+        "it is not who it is asked for as"
+    );
+    let asked: Vec<String> = proxy.asked().into_iter().map(|one| one.what).collect();
+    assert_eq!(asked, ["CONNECT reg.test:443", "CONNECT other.test:443"]);
 }

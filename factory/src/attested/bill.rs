@@ -1,45 +1,47 @@
-//! SPDX documents of images, as far as they are shown, counted and turned into CycloneDX.
+//! Lists of what is in images (SBOMs) in either form: the one reader that everything of ours asks, from `factory sbom` to policies.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use llb_gen::policy::SbomFormat;
+use serde::{Deserialize, Deserializer, Serialize};
 
-use super::statement::json as parsed;
+use super::purl::Purl;
+use super::{cyclonedx, spdx};
 use crate::registry::{Fault, Result};
 
-/// What an annotation begins with that says which fragment brought a package (`docs/sbom.md`).
-const FRAGMENT: &str = "fragment ";
-
-/// An SPDX 2.x document.
+/// A list of what is in an image: an SPDX 2.x document or one of CycloneDX.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bill {
-    /// The name of what it is about.
+    /// Which of the two it is.
+    pub format: SbomFormat,
+    /// The name of what it is about; empty where it does not say.
     pub name: String,
-    /// When it was made, as it says.
+    /// When it was made, as it says; empty where it does not.
     pub created: String,
     /// Everything that is in what it is about, in the document's order.
     pub items: Vec<Item>,
+    /// What stands among them and is none of them: what the document is about, and files that CycloneDX lists as components.
+    pub beside: Vec<Item>,
     /// What items need, by their ids.
     pub needs: BTreeMap<String, BTreeSet<String>>,
 }
 
 /// Something that a document lists.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Item {
     /// Its id in the document.
     #[serde(skip)]
     pub id: String,
     /// What kind of package, by its package URL: `deb`, `pypi`; empty where it has none.
     pub kind: String,
-    /// Its name.
+    /// Its name, with its group where there is one: `@scope/name`.
     pub name: String,
     /// Its version; empty where the document does not say.
     pub version: String,
-    /// Its package URL.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub purl: Option<String>,
-    /// Its licence as it is declared, an SPDX expression.
+    /// All its package URLs.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub purls: Vec<String>,
+    /// Its licence as it is declared; of SPDX an expression.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub licence: Option<String>,
     /// Who supplies it.
@@ -52,123 +54,68 @@ pub struct Item {
     #[serde(skip)]
     pub purpose: String,
     #[serde(skip)]
-    checksums: Vec<Checksum>,
+    pub(crate) checksums: Vec<Checksum>,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct DocumentJson {
-    spdx_version: String,
-    #[serde(default)]
-    name: String,
-    #[serde(default)]
-    creation_info: CreationJson,
-    #[serde(default)]
-    packages: Vec<PackageJson>,
-    #[serde(default)]
-    document_describes: Vec<String>,
-    #[serde(default)]
-    relationships: Vec<RelationshipJson>,
-}
-
-#[derive(Deserialize, Default)]
-struct CreationJson {
-    #[serde(default)]
-    created: String,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct PackageJson {
-    #[serde(rename = "SPDXID", default)]
-    id: String,
-    #[serde(default)]
-    name: String,
-    #[serde(default)]
-    version_info: Option<String>,
-    #[serde(default)]
-    license_declared: Option<String>,
-    #[serde(default)]
-    supplier: Option<String>,
-    #[serde(default)]
-    primary_package_purpose: Option<String>,
-    #[serde(default)]
-    external_refs: Vec<ReferenceJson>,
-    #[serde(default)]
-    annotations: Vec<AnnotationJson>,
-    #[serde(default)]
-    checksums: Vec<Checksum>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct ReferenceJson {
-    #[serde(default)]
-    reference_type: String,
-    #[serde(default)]
-    reference_locator: String,
-}
-
-#[derive(Deserialize)]
-struct AnnotationJson {
-    #[serde(default)]
-    comment: String,
-}
-
+/// A digest of an item's file, with SPDX's name of the algorithm.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Checksum {
-    algorithm: String,
-    checksum_value: String,
+pub(crate) struct Checksum {
+    pub(super) algorithm: String,
+    pub(super) checksum_value: String,
 }
 
+/// What tells the forms apart.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct RelationshipJson {
-    #[serde(default)]
-    spdx_element_id: String,
-    #[serde(default)]
-    relationship_type: String,
-    #[serde(default)]
-    related_spdx_element: String,
+struct Form {
+    spdx_version: Option<String>,
+    bom_format: Option<String>,
 }
 
-/// What a document says, unless that is that it does not know.
-fn said(text: Option<String>) -> Option<String> {
-    text.filter(|text| !["", "NOASSERTION", "NONE"].contains(&text.as_str()))
+/// A text, unless it says that nobody knows.
+pub(super) fn said(text: String) -> Option<String> {
+    let nothing = ["", "NOASSERTION", "NONE", "UNKNOWN"].contains(&text.as_str());
+    (!nothing).then_some(text)
 }
 
-/// `deb` of `pkg:deb/debian/bash@5.2`.
-pub(super) fn kind_of(purl: &str) -> String {
-    let rest = purl.strip_prefix("pkg:").unwrap_or_default();
-    rest.split('/').next().unwrap_or_default().to_ascii_lowercase()
+/// What may be left out may also be null.
+pub(super) fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
+    reader: D,
+) -> Result<T, D::Error> {
+    Option::<T>::deserialize(reader).map(Option::unwrap_or_default)
 }
 
 impl Bill {
-    /// Reads a document. What it is about is no item of it.
+    /// Reads a document, `what`.
     ///
     /// # Errors
-    /// It is none, or one of another SPDX than 2.
+    /// As [`Bill::read`].
     pub fn parse(bytes: &[u8], what: &str) -> Result<Self> {
-        let document: DocumentJson = parsed(bytes, what)?;
-        if !document.spdx_version.starts_with("SPDX-2.") {
-            let fault = format!("is {:?}, not SPDX 2", document.spdx_version);
-            return Err(Fault::not_genuine(what, fault));
+        Self::read(bytes).map_err(|fault| Fault::not_genuine(what, fault))
+    }
+
+    /// Reads a document.
+    ///
+    /// # Errors
+    /// It is of neither form, of another SPDX than 2, or lists something without a name: what is wrong with it, as what is said after
+    /// its name.
+    pub fn read(bytes: &[u8]) -> Result<Self, String> {
+        let form: Form =
+            serde_json::from_slice(bytes).map_err(|fault| format!("is no list of packages: {fault}"))?;
+        match (form.spdx_version, form.bom_format) {
+            (Some(version), None) if version.starts_with("SPDX-2.") => spdx::read(bytes),
+            (None, Some(format)) if format == "CycloneDX" => cyclonedx::read(bytes),
+            (Some(version), None) => Err(format!("is {version:?}, not SPDX 2")),
+            (None, Some(format)) => Err(format!("has the `bomFormat` {format:?}, not \"CycloneDX\"")),
+            (Some(_), Some(_)) => Err("says that it is SPDX, and that it is CycloneDX".to_owned()),
+            (None, None) => Err("is no list of packages: neither SPDX nor CycloneDX".to_owned()),
         }
-        let mut about: BTreeSet<String> = document.document_describes.into_iter().collect();
-        let mut needs: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-        for one in document.relationships {
-            let (from, to) = (one.spdx_element_id, one.related_spdx_element);
-            match one.relationship_type.as_str() {
-                "DESCRIBES" => drop(about.insert(to)),
-                "DEPENDS_ON" => drop(needs.entry(from).or_default().insert(to)),
-                "DEPENDENCY_OF" => drop(needs.entry(to).or_default().insert(from)),
-                _ => {}
-            }
-        }
-        let packages = document.packages.into_iter().filter(|one| !about.contains(&one.id));
-        let items = packages.map(Item::of).collect();
-        Ok(Self { name: document.name, created: document.creation_info.created, items, needs })
+    }
+
+    /// Everything that the document names, whatever it takes it for.
+    pub fn all(&self) -> impl Iterator<Item = &Item> {
+        self.items.iter().chain(&self.beside)
     }
 
     /// Whether it says of anything which fragment brought it.
@@ -176,103 +123,15 @@ impl Bill {
     pub fn knows_fragments(&self) -> bool {
         self.items.iter().any(|item| !item.fragments.is_empty())
     }
-
-    /// The same as a CycloneDX 1.6 document about the image `name` of this digest. Equal documents give equal bytes.
-    #[must_use]
-    pub fn cyclonedx(&self, name: &str, digest: &str) -> Value {
-        let known: BTreeSet<&str> = self.items.iter().map(|item| item.id.as_str()).collect();
-        let needs = self.needs.iter().filter(|(id, _)| known.contains(id.as_str()));
-        let dependencies: Vec<Value> = needs
-            .map(|(id, needed)| {
-                let needed: Vec<&String> = needed.iter().filter(|one| known.contains(one.as_str())).collect();
-                json!({"ref": id, "dependsOn": needed})
-            })
-            .collect();
-        let mut metadata = json!({
-            "tools": {"components": [
-                {"type": "application", "name": "factory", "version": env!("CARGO_PKG_VERSION")}
-            ]},
-            "component": {"type": "container", "bom-ref": digest, "name": name, "version": digest},
-        });
-        if !self.created.is_empty() {
-            metadata["timestamp"] = self.created.clone().into();
-        }
-        json!({
-            "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
-            "bomFormat": "CycloneDX",
-            "specVersion": "1.6",
-            "version": 1,
-            "metadata": metadata,
-            "components": self.items.iter().map(Item::cyclonedx).collect::<Vec<_>>(),
-            "dependencies": dependencies,
-        })
-    }
 }
 
 impl Item {
-    fn of(package: PackageJson) -> Self {
-        let purl = package.external_refs.into_iter().find(|one| one.reference_type == "purl");
-        let purl = purl.map(|one| one.reference_locator);
-        let fragment = |note: AnnotationJson| note.comment.strip_prefix(FRAGMENT).map(str::to_owned);
-        Self {
-            id: package.id,
-            kind: purl.as_deref().map(kind_of).unwrap_or_default(),
-            name: package.name,
-            version: package.version_info.unwrap_or_default(),
-            purl,
-            licence: said(package.license_declared),
-            supplier: said(package.supplier),
-            fragments: package.annotations.into_iter().filter_map(fragment).collect(),
-            purpose: package.primary_package_purpose.unwrap_or_default(),
-            checksums: package.checksums,
-        }
-    }
-
-    fn cyclonedx(&self) -> Value {
-        let kind = match self.purpose.as_str() {
-            "APPLICATION" => "application",
-            "OPERATING_SYSTEM" | "OPERATING-SYSTEM" => "operating-system",
-            "FIRMWARE" => "firmware",
-            _ => "library",
-        };
-        let mut component = json!({"type": kind, "bom-ref": self.id, "name": self.name});
-        if !self.version.is_empty() {
-            component["version"] = self.version.clone().into();
-        }
-        if let Some(purl) = &self.purl {
-            component["purl"] = purl.clone().into();
-        }
-        if let Some(licence) = &self.licence {
-            component["licenses"] = json!([{"expression": licence}]);
-        }
-        if let Some(supplier) = &self.supplier {
-            let name = supplier.split_once(": ").map_or(supplier.as_str(), |(_, name)| name);
-            component["supplier"] = json!({"name": name});
-        }
-        let hashes: Vec<Value> = self.checksums.iter().filter_map(Checksum::cyclonedx).collect();
-        if !hashes.is_empty() {
-            component["hashes"] = hashes.into();
-        }
-        let property = |fragment: &String| json!({"name": "factory:fragment", "value": fragment});
-        let properties: Vec<Value> = self.fragments.iter().map(property).collect();
-        if !properties.is_empty() {
-            component["properties"] = properties.into();
-        }
-        component
-    }
-}
-
-impl Checksum {
-    fn cyclonedx(&self) -> Option<Value> {
-        let algorithm = match self.algorithm.as_str() {
-            "MD5" => "MD5",
-            "SHA1" => "SHA-1",
-            "SHA256" => "SHA-256",
-            "SHA384" => "SHA-384",
-            "SHA512" => "SHA-512",
-            _ => return None,
-        };
-        Some(json!({"alg": algorithm, "content": self.checksum_value}))
+    /// The same with these package URLs, but for those that say nothing; they say what kind of package it is.
+    pub(super) fn located(mut self, purls: impl IntoIterator<Item = String>) -> Self {
+        self.purls = purls.into_iter().filter_map(said).collect();
+        self.kind =
+            self.purls.iter().find_map(|purl| Purl::parse(purl)).map(|purl| purl.kind).unwrap_or_default();
+        self
     }
 }
 
@@ -280,47 +139,56 @@ impl Checksum {
 mod tests {
     use super::*;
 
-    const DOCUMENT: &[u8] = br#"{"spdxVersion": "SPDX-2.3", "name": "app", "creationInfo": {"created": "2025-01-01T00:00:00Z"},
-        "packages": [
-            {"SPDXID": "SPDXRef-root", "name": "app"},
-            {"SPDXID": "SPDXRef-1", "name": "bash", "versionInfo": "5.2", "licenseDeclared": "GPL-3.0-or-later",
-             "supplier": "Organization: Debian (x@debian.org)",
-             "checksums": [{"algorithm": "SHA256", "checksumValue": "ab"}, {"algorithm": "ADLER32", "checksumValue": "1"}],
-             "externalRefs": [{"referenceType": "purl", "referenceLocator": "pkg:deb/debian/bash@5.2"}],
-             "annotations": [{"comment": "fragment core@0.1.0"}, {"comment": "half installed"}]},
-            {"SPDXID": "SPDXRef-2", "name": "libc6", "licenseDeclared": "NOASSERTION"}],
-        "relationships": [
-            {"spdxElementId": "SPDXRef-DOCUMENT", "relationshipType": "DESCRIBES", "relatedSpdxElement": "SPDXRef-root"},
-            {"spdxElementId": "SPDXRef-2", "relationshipType": "DEPENDENCY_OF", "relatedSpdxElement": "SPDXRef-1"},
-            {"spdxElementId": "SPDXRef-1", "relationshipType": "DEPENDS_ON", "relatedSpdxElement": "SPDXRef-gone"}]}"#;
+    const SPDX: &str = r#"{"spdxVersion": "SPDX-2.3", "packages": [
+        {"name": "a", "versionInfo": "1", "externalRefs": [
+            {"referenceType": "cpe23Type", "referenceLocator": "cpe:x"},
+            {"referenceType": "purl", "referenceLocator": "pkg:deb/debian/a@1"},
+            {"referenceType": "purl", "referenceLocator": "NOASSERTION"},
+            {"referenceType": "purl", "referenceLocator": "pkg:generic/a@1"}]},
+        {"name": "g/b", "versionInfo": "NOASSERTION", "externalRefs": null}]}"#;
+    const CYCLONEDX: &str = r#"{"bomFormat": "CycloneDX", "components": [
+        {"type": "library", "name": "a", "version": "1", "purl": "pkg:deb/debian/a@1",
+         "evidence": {"identity": [{"field": "purl", "concludedValue": "pkg:generic/a@1"}, {"field": "name", "concludedValue": "x"}]},
+         "components": [{"type": "library", "group": "g", "name": "b", "version": "UNKNOWN"}]}]}"#;
 
     #[test]
-    fn items_know_their_licence_and_their_fragment() {
-        let bill = Bill::parse(DOCUMENT, "it").unwrap();
-        let [bash, libc] = &bill.items[..] else { panic!("{bill:?}") };
-        assert_eq!(
-            (bash.kind.as_str(), bash.fragments.as_slice()),
-            ("deb", ["core@0.1.0".to_owned()].as_slice())
-        );
-        assert_eq!(bash.licence.as_deref(), Some("GPL-3.0-or-later"));
-        assert_eq!((libc.licence.as_deref(), libc.fragments.len()), (None, 0));
-        assert!(bill.knows_fragments() && Bill::parse(b"[]", "it").is_err());
+    fn both_forms_say_the_same() {
+        let listed = |text: &str| Bill::read(text.as_bytes()).unwrap().items;
+        let shown = |items: Vec<Item>| -> Vec<(String, String, String, Vec<String>)> {
+            items.into_iter().map(|one| (one.kind, one.name, one.version, one.purls)).collect()
+        };
+        let purls = vec!["pkg:deb/debian/a@1".to_owned(), "pkg:generic/a@1".to_owned()];
+        let expected = vec![
+            ("deb".to_owned(), "a".to_owned(), "1".to_owned(), purls),
+            (String::new(), "g/b".to_owned(), String::new(), Vec::new()),
+        ];
+        assert_eq!(shown(listed(SPDX)), expected);
+        assert_eq!(shown(listed(CYCLONEDX)), expected);
     }
 
     #[test]
-    fn the_same_is_said_in_cyclonedx() {
-        let bill = Bill::parse(DOCUMENT, "it").unwrap();
-        let document = bill.cyclonedx("app:1", "sha256:ab");
-        assert_eq!(document["metadata"]["component"]["version"], "sha256:ab");
-        let bash = &document["components"][0];
-        let expected = json!({
-            "type": "library", "bom-ref": "SPDXRef-1", "name": "bash", "version": "5.2", "purl": "pkg:deb/debian/bash@5.2",
-            "licenses": [{"expression": "GPL-3.0-or-later"}], "supplier": {"name": "Debian (x@debian.org)"},
-            "hashes": [{"alg": "SHA-256", "content": "ab"}],
-            "properties": [{"name": "factory:fragment", "value": "core@0.1.0"}],
-        });
-        assert_eq!(*bash, expected);
-        let needed = json!([{"ref": "SPDXRef-1", "dependsOn": ["SPDXRef-2"]}]);
-        assert_eq!(document["dependencies"], needed, "and nothing that is not there");
+    fn what_is_neither_is_refused() {
+        for (text, why) in [
+            ("[]", "no list of packages"),
+            ("null", "no list of packages"),
+            ("{}", "neither SPDX nor CycloneDX"),
+            (r#"{"packages": [{"name": "a"}]}"#, "neither"),
+            (r#"{"components": [{"name": "a"}]}"#, "neither"),
+            (r#"{"spdxVersion": "SPDX-3.0", "packages": []}"#, "not SPDX 2"),
+            (r#"{"bomFormat": "Cyclone", "components": []}"#, "`bomFormat`"),
+            (r#"{"spdxVersion": "SPDX-2.3", "bomFormat": "CycloneDX"}"#, "and that it is CycloneDX"),
+            (r#"{"spdxVersion": "SPDX-2.3", "packages": [{"versionInfo": "1"}]}"#, "missing field `name`"),
+            (r#"{"bomFormat": "CycloneDX", "components": [{"version": "1"}]}"#, "missing field `name`"),
+            (r#"{"spdxVersion": "SPDX-2.3", "packages": {}}"#, "invalid type"),
+        ] {
+            let fault = Bill::read(text.as_bytes()).unwrap_err();
+            assert!(fault.contains(why), "{text}: {fault}");
+        }
+        let deep = format!(
+            r#"{{"bomFormat": "CycloneDX", "components": {}1{}}}"#,
+            r#"[{"name": "a", "components": "#.repeat(200),
+            "}]".repeat(200)
+        );
+        assert!(Bill::read(deep.as_bytes()).unwrap_err().contains("recursion"));
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use llb_gen::model::Platform;
+use llb_gen::policy::SbomFormat;
 use llb_gen::record::RECORD_PREDICATE_TYPE;
 
 use super::files::{Evidence, unpacked, unpacked_files};
@@ -10,13 +11,16 @@ use super::kinds;
 use super::packages::{Package, packages};
 use super::recorded::RecordFile;
 use super::statement::Statement;
-use crate::images::{PlatformImage, Platforms, Store};
+use crate::images::{ATTESTED, PlatformImage, Platforms, Store};
 use crate::registry::{Descriptor, Document, Fault, Manifest, Referrer, Result, digest_of, media};
 
 /// The largest statement that engines make, and the largest of anything else that is read here.
 const LONGEST: u64 = 40 << 20;
 /// What evidence may come to while it is packed.
 const LONGEST_EVIDENCE: u64 = 256 << 20;
+
+/// How BuildKit and cosign name what a layer's statement says.
+const PREDICATE_TYPES: [&str; 2] = ["in-toto.io/predicate-type", "predicateType"];
 
 /// What something is said of.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,8 +56,8 @@ pub struct Said {
     pub about: About,
     /// The statements, in the order in which they stand.
     pub statements: Vec<Statement>,
-    /// Lists of what is in it that refer to it as they are: kind and bytes.
-    pub lists: Vec<(String, Vec<u8>)>,
+    /// Lists of what is in it that refer to it as they are: form and bytes.
+    pub documents: Vec<(SbomFormat, Vec<u8>)>,
     /// Records, by the names of their builds.
     pub records: BTreeMap<String, RecordFile>,
     /// What builds have printed, by their names.
@@ -61,14 +65,31 @@ pub struct Said {
 }
 
 impl Said {
+    /// Adds statements. The same one may stand in the index, refer to the image and lie under a tag: it counts once.
+    fn take(&mut self, statements: Vec<Statement>) {
+        for one in statements {
+            if !self.statements.iter().any(|known| known.bytes == one.bytes) {
+                self.statements.push(one);
+            }
+        }
+    }
+
     fn of(about: About) -> Self {
         Self {
             about,
             statements: Vec::new(),
-            lists: Vec::new(),
+            documents: Vec::new(),
             records: BTreeMap::new(),
             evidence: BTreeMap::new(),
         }
+    }
+
+    /// Lists of what is in it, those that are stated first.
+    pub fn lists(&self) -> impl Iterator<Item = (SbomFormat, &[u8])> {
+        let stated = self.statements.iter().filter_map(|one| {
+            Some((kinds::predicate::list(&one.predicate_type)?, one.predicate.get().as_bytes()))
+        });
+        stated.chain(self.documents.iter().map(|(format, bytes)| (*format, bytes.as_slice())))
     }
 
     /// The packages that all lists of it list together; nothing where there is no list.
@@ -76,23 +97,13 @@ impl Said {
     /// # Errors
     /// A list that is none.
     pub fn packages(&self) -> Result<Option<BTreeSet<Package>>> {
-        let stated = self.statements.iter().filter(|one| is_list(&one.predicate_type));
-        let stated = stated.map(|one| one.predicate.get().as_bytes());
-        let lists: Vec<&[u8]> = stated.chain(self.lists.iter().map(|(_, bytes)| bytes.as_slice())).collect();
-        let mut found = BTreeSet::new();
-        for bytes in &lists {
-            found.extend(packages(bytes, &format!("the list of packages of {}", self.about.digest()))?);
+        let mut found = None;
+        let what = format!("the list of packages of {}", self.about.digest());
+        for (_, bytes) in self.lists() {
+            found.get_or_insert_with(BTreeSet::new).extend(packages(bytes, &what)?);
         }
-        Ok((!lists.is_empty()).then_some(found))
+        Ok(found)
     }
-}
-
-/// Whether a predicate type is that of a list of packages that can be read.
-pub(crate) fn is_list(predicate_type: &str) -> bool {
-    use kinds::predicate::{CYCLONEDX, SPDX};
-    let version = predicate_type.strip_prefix(SPDX);
-    predicate_type == CYCLONEDX
-        || version.is_some_and(|version| version.is_empty() || version.starts_with("/v2"))
 }
 
 /// How much is gathered.
@@ -123,6 +134,7 @@ pub fn gather(store: &dyn Store, platforms: &Platforms, interest: Interest) -> R
         let mut gathering = Gathering { store, wanted, interest, said: &mut said };
         gathering.attestations(image)?;
         gathering.referrers(store.referrers(&digest, kind)?)?;
+        gathering.tagged()?;
         gathering.attested_records()?;
         gathering.evidence_fits()?;
         all.push(said);
@@ -134,6 +146,7 @@ pub fn gather(store: &dyn Store, platforms: &Platforms, interest: Interest) -> R
         let wanted = Wanted::Images(images);
         let mut gathering = Gathering { store, wanted, interest, said: &mut said };
         gathering.referrers(store.referrers(&digest, kind)?)?;
+        gathering.tagged()?;
         gathering.evidence_fits()?;
         given_to_images(&mut said, &mut all);
         all.push(said);
@@ -141,8 +154,15 @@ pub fn gather(store: &dyn Store, platforms: &Platforms, interest: Interest) -> R
     Ok(all)
 }
 
-/// Records that refer to the index are of its images.
+/// Records that refer to the index are of its images, and so is a list of what is in it where that is one image.
 fn given_to_images(of_index: &mut Said, images: &mut [Said]) {
+    if let [image] = images {
+        let is_list = |one: &mut Statement| kinds::predicate::list(&one.predicate_type).is_some();
+        image.take(of_index.statements.extract_if(.., is_list).collect());
+        let documents = std::mem::take(&mut of_index.documents);
+        let new = documents.into_iter().filter(|one| !image.documents.contains(one)).collect::<Vec<_>>();
+        image.documents.extend(new);
+    }
     for (build, file) in std::mem::take(&mut of_index.records) {
         let digest = file.record.result.image_digest.clone();
         let image = images.iter_mut().find(|said| Some(said.about.digest()) == digest.as_deref());
@@ -214,7 +234,7 @@ impl Gathering<'_> {
     fn attestation(&mut self, manifest: &Manifest) -> Result<()> {
         for layer in manifest.layers.iter().filter(|layer| Statement::is_one(&layer.media_type)) {
             let what = format!("the statement {}", layer.digest);
-            let said = layer.annotations.get("in-toto.io/predicate-type");
+            let said = PREDICATE_TYPES.iter().find_map(|name| layer.annotations.get(*name));
             if self.interest == Interest::Records && said.is_some_and(|said| said != RECORD_PREDICATE_TYPE) {
                 continue;
             }
@@ -234,11 +254,17 @@ impl Gathering<'_> {
 
     fn state(&mut self, statement: Statement, what: &str) -> Result<()> {
         statement.is_about(&[self.said.about.digest()], what)?;
-        // The same statement may stand in the index and refer to the image.
-        if !self.said.statements.iter().any(|known| known.bytes == statement.bytes) {
-            self.said.statements.push(statement);
-        }
+        self.said.take(vec![statement]);
         Ok(())
+    }
+
+    /// What is said of the digest under the tag that cosign once made for it.
+    fn tagged(&mut self) -> Result<()> {
+        match self.store.beside(self.said.about.digest(), ATTESTED)? {
+            Some(Document::Manifest(manifest)) => self.attestation(&manifest),
+            // Nobody says anything in an index.
+            Some(Document::Index(_)) | None => Ok(()),
+        }
     }
 
     fn referrers(&mut self, referrers: Vec<Referrer>) -> Result<()> {
@@ -254,13 +280,8 @@ impl Gathering<'_> {
                         }
                     }
                 }
-                kind @ (kinds::SPDX | kinds::CYCLONEDX) => {
-                    let kind = kind.to_owned();
-                    for layer in referrer.manifest.layers.iter().filter(|layer| layer.media_type == kind) {
-                        let bytes = self.store.needed_blob(layer, LONGEST)?;
-                        self.said.lists.push((kind.clone(), bytes));
-                    }
-                }
+                kinds::SPDX => self.documents(&referrer, SbomFormat::Spdx)?,
+                kinds::CYCLONEDX => self.documents(&referrer, SbomFormat::Cyclonedx)?,
                 kinds::RECORD => {
                     let file = record(self.store, &referrer)?;
                     self.wanted.check(&file, &what)?;
@@ -271,6 +292,17 @@ impl Gathering<'_> {
                     self.said.evidence.insert(build, evidence);
                 }
                 _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Lists of what is in the image, as they are.
+    fn documents(&mut self, referrer: &Referrer, format: SbomFormat) -> Result<()> {
+        for layer in referrer.manifest.layers.iter().filter(|layer| layer.media_type == referrer.kind()) {
+            let bytes = self.store.needed_blob(layer, LONGEST)?;
+            if !self.said.documents.iter().any(|(_, known)| *known == bytes) {
+                self.said.documents.push((format, bytes));
             }
         }
         Ok(())

@@ -46,8 +46,19 @@ pub const SELECTION_TAG: &str = "factory-selection-";
 pub mod predicate {
     /// SPDX 2.x.
     pub const SPDX: &str = "https://spdx.dev/Document";
-    /// CycloneDX.
+    /// CycloneDX; a version may follow.
     pub const CYCLONEDX: &str = "https://cyclonedx.org/bom";
     /// How predicate types of provenance begin.
     pub const PROVENANCE: &str = "https://slsa.dev/provenance/";
+
+    /// The form of the list that a statement of this type is; nothing where it is none that can be read.
+    #[must_use]
+    pub fn list(predicate_type: &str) -> Option<llb_gen::policy::SbomFormat> {
+        use llb_gen::policy::SbomFormat::{Cyclonedx, Spdx};
+        if let Some(version) = predicate_type.strip_prefix(SPDX) {
+            return (version.is_empty() || version.starts_with("/v2")).then_some(Spdx);
+        }
+        let version = predicate_type.strip_prefix(CYCLONEDX)?;
+        (version.is_empty() || version.starts_with('/')).then_some(Cyclonedx)
+    }
 }

@@ -13,7 +13,7 @@ use crate::exit::Result;
 use crate::export::{self, Export as Exported};
 use crate::images::Source;
 use crate::layers::{named, short};
-use crate::progress;
+use crate::progress::{self, counted};
 
 /// An image is named as for `factory layers`. Nothing of it is pulled.
 #[derive(Debug, Args)]
@@ -66,15 +66,20 @@ fn text(exported: &Exported) -> String {
             let _ = writeln!(text, "  record      {} {}{attested}", record.verdict, record.build_id);
         }
         let paths = [("sbom", &one.sbom), ("provenance", &one.provenance), ("tests", &one.test_results)];
+        let unchecked = |path| match one.enveloped.contains(path) {
+            true => "  signed; the signature was not looked at",
+            false => "",
+        };
         for (label, paths) in paths {
             for path in paths {
-                let _ = writeln!(text, "  {label:<10}  {}", path.display());
+                let _ = writeln!(text, "  {label:<10}  {}{}", path.display(), unchecked(path));
             }
         }
         for (path, kind) in &one.statements {
-            let _ = writeln!(text, "  statement   {} ({kind})", path.display());
+            let _ = writeln!(text, "  statement   {} ({kind}){}", path.display(), unchecked(path));
         }
     }
-    let _ = writeln!(text, "\nfolder    {}, {} files new", exported.folder.display(), exported.written);
+    let new = counted(exported.written, "new file");
+    let _ = writeln!(text, "\nfolder    {}, {new}", exported.folder.display());
     text
 }

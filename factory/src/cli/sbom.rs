@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 use llb_gen::model::Platform;
+use llb_gen::policy::SbomFormat;
 use serde::Serialize;
 
 use super::answer;
@@ -14,12 +15,13 @@ use super::args::FrontendBuild;
 use super::frontend;
 use super::layers::{as_json, places};
 use crate::atomic;
-use crate::attested::{About, Bill, Interest, Item, Said, gather, kinds};
+use crate::attested::{About, Bill, Interest, Item, Said, gather};
 use crate::engine::{EngineName, EngineSpec};
 use crate::exit::{Error, Result};
 use crate::frontend_image::SCANNER;
 use crate::images::{Platforms, Source};
 use crate::layers::named;
+use crate::progress::counted;
 use crate::registry::Fault;
 
 /// Ends with 7 where the image has no SBOM. An image is named as for `factory layers`; nothing of it is pulled.
@@ -73,7 +75,7 @@ enum Format {
     Json,
     /// The document, as it was attested
     Spdx,
-    /// The same as CycloneDX 1.6
+    /// The same as CycloneDX 1.6, or the document of that form that was attested
     Cyclonedx,
 }
 
@@ -126,10 +128,12 @@ pub(crate) fn run(arguments: &Sbom) -> Result<()> {
                 })
                 .collect(),
         })?,
-        Format::Spdx => String::from_utf8_lossy(&single(&found)?.document).into_owned() + "\n",
-        Format::Cyclonedx => {
+        Format::Spdx | Format::Cyclonedx => {
             let one = single(&found)?;
-            as_json(&one.bill.cyclonedx(&name, &one.digest))?
+            match (arguments.format, one.bill.format) {
+                (Format::Cyclonedx, SbomFormat::Spdx) => as_json(&one.bill.cyclonedx(&name, &one.digest))?,
+                _ => String::from_utf8_lossy(&one.document).into_owned() + "\n",
+            }
         }
     };
     match &arguments.output {
@@ -147,32 +151,44 @@ fn found(arguments: &Sbom, image: &Source, name: &str) -> Result<Vec<Found>> {
     let platforms = Platforms::read(&*store, arguments.platform.as_ref()).map_err(failed)?;
     let said = gather(&*store, &platforms, Interest::All).map_err(failed)?;
     let mut found = Vec::new();
-    let mut without = Vec::new();
+    let (mut without, mut in_another_form) = (Vec::new(), false);
     for one in &said {
         let About::Image { platform, digest } = &one.about else { continue };
         let platform = platform.as_ref().map_or_else(|| "unknown".to_owned(), ToString::to_string);
-        match spdx_of(one) {
-            None => without.push(platform),
+        match chosen_list(one, arguments.format) {
+            None => {
+                in_another_form |= one.lists().next().is_some();
+                without.push(platform);
+            }
             Some(document) => {
-                let bill = Bill::parse(&document, &format!("the SBOM of {digest}")).map_err(failed)?;
-                found.push(Found { platform, digest: digest.clone(), document, bill });
+                let bill = Bill::parse(document, &format!("the SBOM of {digest}")).map_err(failed)?;
+                found.push(Found { platform, digest: digest.clone(), document: document.to_owned(), bill });
             }
         }
     }
-    match found.is_empty() {
-        true => Err(Error::NotFound(format!(
-            "{name} has no SBOM for {}: build it with --sbom=generator={}",
-            without.join(", "),
-            SCANNER.reference
-        ))),
-        false => Ok(found),
+    if !found.is_empty() {
+        return Ok(found);
     }
+    let platforms = without.join(", ");
+    Err(Error::NotFound(match in_another_form {
+        true => {
+            format!("{name} has no SPDX document for {platforms}, but one of CycloneDX: --format cyclonedx")
+        }
+        false => format!(
+            "{name} has no SBOM for {platforms}: build it with --sbom=generator={}",
+            SCANNER.reference
+        ),
+    }))
 }
 
-fn spdx_of(said: &Said) -> Option<Vec<u8>> {
-    let stated = said.statements.iter().find(|one| one.predicate_type == kinds::predicate::SPDX);
-    let listed = || said.lists.iter().find(|(kind, _)| kind == kinds::SPDX).map(|(_, bytes)| bytes.clone());
-    stated.map(|one| one.predicate.get().as_bytes().to_vec()).or_else(listed)
+/// The list that an answer is made of: one of SPDX, which ours are, unless there is none or the other form is asked for.
+fn chosen_list(said: &Said, format: Format) -> Option<&[u8]> {
+    let of = |wanted| said.lists().find(|(format, _)| *format == wanted).map(|(_, bytes)| bytes);
+    match format {
+        Format::Spdx => of(SbomFormat::Spdx),
+        Format::Cyclonedx => of(SbomFormat::Cyclonedx).or_else(|| of(SbomFormat::Spdx)),
+        Format::Text | Format::Json => of(SbomFormat::Spdx).or_else(|| of(SbomFormat::Cyclonedx)),
+    }
 }
 
 fn single(found: &[Found]) -> Result<&Found> {
@@ -196,7 +212,7 @@ fn text(arguments: &Sbom, name: &str, found: &[Found]) -> String {
     // Writing to a String cannot fail, here and below.
     for one in found {
         let items = chosen(arguments, &one.bill);
-        let _ = writeln!(text, "\n{}  {}  {}", one.platform, one.digest, counted(items.len()));
+        let _ = writeln!(text, "\n{}  {}  {}", one.platform, one.digest, counted(items.len(), "package"));
         let mut groups: BTreeMap<&str, Vec<&Item>> = BTreeMap::new();
         for item in items {
             let keys: Vec<&str> = match arguments.by {
@@ -209,7 +225,7 @@ fn text(arguments: &Sbom, name: &str, found: &[Found]) -> String {
         }
         for (group, mut items) in groups {
             items.sort_by(|a, b| (&a.name, &a.version).cmp(&(&b.name, &b.version)));
-            let _ = writeln!(text, "  {group}, {}", counted(items.len()));
+            let _ = writeln!(text, "  {group}, {}", counted(items.len(), "package"));
             for item in items {
                 let licence = item.licence.as_deref().unwrap_or("-");
                 let kind = if arguments.by == By::Fragment { item.kind.as_str() } else { "" };
@@ -219,8 +235,4 @@ fn text(arguments: &Sbom, name: &str, found: &[Found]) -> String {
         }
     }
     text
-}
-
-fn counted(count: usize) -> String {
-    format!("{count} package{}", if count == 1 { "" } else { "s" })
 }

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use super::changes::Changes;
 use super::run::Diff;
 use crate::layers::{Pull, bytes, made_by, short};
+use crate::progress::counted;
 
 /// The most changes of one kind that are shown; a machine reads all of them.
 const MOST: usize = 50;
@@ -17,13 +18,8 @@ pub fn text(diff: &Diff) -> String {
     // Writing to a String cannot fail, here and below.
     for (label, image) in [("A", a), ("B", b)] {
         let platform = image.platform.as_deref().unwrap_or("unknown platform");
-        let (count, size) = (image.layers.len(), bytes(image.size()));
-        let _ = writeln!(
-            text,
-            "{label}  {} ({platform}) {}: {count} layers, {size}",
-            image.name,
-            short(&image.digest)
-        );
+        let (digest, layers) = (short(&image.digest), total(image.layers.len(), image.size()));
+        let _ = writeln!(text, "{label}  {} ({platform}) {digest}: {layers}", image.name);
     }
     if diff.is_nothing() {
         text.push_str("\nboth are the same image\n");
@@ -52,8 +48,7 @@ pub fn text(diff: &Diff) -> String {
             let _ = writeln!(text, "{}", line.trim_end());
         }
     }
-    let _ =
-        writeln!(text, "shared    {} layers, {}", diff.layers.shared.len(), bytes(diff.layers.shared_bytes));
+    let _ = writeln!(text, "shared    {}", total(diff.layers.shared.len(), diff.layers.shared_bytes));
     for (label, wasted) in ["A", "B"].iter().zip(diff.duplicate_bytes) {
         if wasted > 0 {
             let _ =
@@ -68,7 +63,12 @@ pub fn text(diff: &Diff) -> String {
 /// `91.4 MB in 5 layers, 7.5 s`.
 pub(crate) fn pull(pull: &Pull) -> String {
     let seconds = format!("{}.{} s", pull.milliseconds / 1000, pull.milliseconds % 1000 / 100);
-    format!("{} in {} layers, about {seconds}", bytes(pull.bytes), pull.layers)
+    format!("{} in {}, about {seconds}", bytes(pull.bytes), counted(pull.layers, "layer"))
+}
+
+/// `5 layers, 91.4 MB`.
+fn total(layers: usize, size: u64) -> String {
+    format!("{}, {}", counted(layers, "layer"), bytes(size))
 }
 
 fn named(text: &mut String, label: &str, found: Option<&Changes>, why: &str) {

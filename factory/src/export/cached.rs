@@ -51,4 +51,8 @@ impl Store for Cached<'_> {
     fn referrers(&self, subject: &str, kind: Option<&str>) -> Result<Vec<Referrer>> {
         self.store.referrers(subject, kind)
     }
+
+    fn tagged(&self, tag: &str) -> Result<Option<Found>> {
+        self.store.tagged(tag)
+    }
 }

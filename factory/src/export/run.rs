@@ -1,6 +1,6 @@
 //! An export from beginning to end.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use llb_gen::model::Platform;
@@ -13,7 +13,7 @@ use super::tree::{Places, Tree, file_name};
 use crate::attested::{About, Interest, Said, gather};
 use crate::exit::{Error, Result};
 use crate::images::{PlatformImage, Platforms, Store};
-use crate::progress::Progress;
+use crate::progress::{Progress, counted};
 use crate::registry::Fault;
 
 /// Where blobs are kept until an export is done.
@@ -52,6 +52,9 @@ pub struct Exported {
     pub test_results: Vec<PathBuf>,
     /// Other statements: predicate types by their files.
     pub statements: BTreeMap<PathBuf, String>,
+    /// Those files whose statements came in signed envelopes. The signatures have not been looked at.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub enveloped: BTreeSet<PathBuf>,
 }
 
 /// A record that was found.
@@ -89,13 +92,15 @@ pub fn export(
     let said = gather(&cached, &platforms, Interest::All)?;
     let statements: usize = said.iter().map(|one| one.statements.len()).sum();
     let records: usize = said.iter().map(|one| one.records.len()).sum();
-    progress.done(&format!("{} images, {statements} statements, {records} records", platforms.images.len()));
+    let images = counted(platforms.images.len(), "image");
+    let (statements, records) = (counted(statements, "statement"), counted(records, "record"));
+    progress.done(&format!("{images}, {statements}, {records}"));
     progress.begin(&format!("write {}", folder.display()));
     let mut tree = Tree::default();
     let (mut found, mut lines) = (Vec::new(), Vec::new());
     let short = short_name(name);
     for one in &said {
-        let places = tree.add(&short, one)?;
+        let places = tree.add(&short, one);
         if let About::Image { digest, .. } = &one.about
             && let Some(image) = platforms.images.iter().find(|image| image.descriptor.digest == *digest)
         {
@@ -127,7 +132,7 @@ pub fn export(
         }
         _ => {}
     }
-    progress.done(&format!("{} files, {} of them new", tree.files.len(), export.written));
+    progress.done(&format!("{}, {} of them new", counted(tree.files.len(), "file"), export.written));
     Ok(export)
 }
 
@@ -172,6 +177,7 @@ fn described(said: &Said, places: &Places) -> Exported {
         provenance: places.provenance.iter().map(|(path, _)| path.clone()).collect(),
         test_results: places.test_results.clone(),
         statements: places.others.iter().cloned().collect(),
+        enveloped: places.enveloped.clone(),
     }
 }
 

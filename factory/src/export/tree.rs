@@ -1,16 +1,17 @@
 //! The files of an export.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use llb_gen::model::Platform;
+use llb_gen::policy::SbomFormat;
 use llb_gen::record::{RECORD_PREDICATE_TYPE, TEST_RESULT_PREDICATE_TYPE};
 
 use crate::atomic;
-use crate::attested::{About, Said, Statement, is_list, kinds};
+use crate::attested::{About, Origin, Said, Statement, kinds};
 use crate::exit::{Error, Result};
-use crate::registry::{Fault, digest_of};
+use crate::registry::digest_of;
 use crate::reports::{self, Turn, is_name};
 
 /// Files by their paths from the tree's root.
@@ -32,11 +33,13 @@ pub(super) struct Places {
     pub(super) test_results: Vec<PathBuf>,
     /// Every other statement.
     pub(super) others: Vec<(PathBuf, String)>,
+    /// What came in envelopes with signatures, at which nobody has looked.
+    pub(super) enveloped: BTreeSet<PathBuf>,
 }
 
 impl Tree {
     /// Adds what is said of one manifest. Without a record its files are called after `image`.
-    pub(super) fn add(&mut self, image: &str, said: &Said) -> Result<Places, Fault> {
+    pub(super) fn add(&mut self, image: &str, said: &Said) -> Places {
         for file in said.records.values() {
             let id = &file.record.build_id;
             self.files.insert(reports::record_path(id), file.bytes.clone());
@@ -55,53 +58,65 @@ impl Tree {
         }
         let mut places = Places { name: name(image, said), ..Places::default() };
         for statement in &said.statements {
-            self.statement(statement, &mut places)?;
+            self.statement(statement, &mut places);
         }
-        for (kind, bytes) in &said.lists {
-            self.list(bytes.clone(), kind == kinds::CYCLONEDX, &mut places)?;
+        for (format, bytes) in &said.documents {
+            self.list(bytes.clone(), *format, &mut places);
         }
-        Ok(places)
+        places
     }
 
-    fn statement(&mut self, statement: &Statement, places: &mut Places) -> Result<(), Fault> {
-        let kind = statement.predicate_type.clone();
-        let predicate = || statement.predicate.get().as_bytes().to_vec();
-        match kind.as_str() {
-            kinds::predicate::CYCLONEDX => return self.list(predicate(), true, places),
-            kind if is_list(kind) => return self.list(predicate(), false, places),
-            RECORD_PREDICATE_TYPE => return Ok(()), // it is a record by now
-            _ => {}
+    fn statement(&mut self, statement: &Statement, places: &mut Places) {
+        let kind = statement.predicate_type.as_str();
+        if kind == RECORD_PREDICATE_TYPE {
+            return; // it is a record by now
         }
-        let (folder, list) = match kind.as_str() {
-            TEST_RESULT_PREDICATE_TYPE => ("test-results", None),
-            kind if kind.starts_with(kinds::predicate::PROVENANCE) => ("provenance", Some(true)),
-            _ => ("statements", Some(false)),
+        let path = match kinds::predicate::list(kind) {
+            Some(format) => self.list(statement.predicate.get().as_bytes().to_vec(), format, places),
+            None => self.whole(statement, places),
+        };
+        if statement.origin == Origin::Envelope {
+            places.enveloped.insert(path);
+        }
+    }
+
+    /// A statement as it stands.
+    fn whole(&mut self, statement: &Statement, places: &mut Places) -> PathBuf {
+        let kind = statement.predicate_type.as_str();
+        let is_provenance = kind.starts_with(kinds::predicate::PROVENANCE);
+        let folder = match kind {
+            TEST_RESULT_PREDICATE_TYPE => "test-results",
+            _ if is_provenance => "provenance",
+            _ => "statements",
         };
         let path = self.put(folder, &places.name, "", "json", statement.bytes.clone());
-        match list {
-            None => places.test_results.push(path),
-            Some(true) => places.provenance.push((path, kind)),
-            Some(false) => places.others.push((path, kind)),
+        match kind {
+            TEST_RESULT_PREDICATE_TYPE => places.test_results.push(path.clone()),
+            _ if is_provenance => places.provenance.push((path.clone(), kind.to_owned())),
+            _ => places.others.push((path.clone(), kind.to_owned())),
         }
-        Ok(())
+        path
     }
 
     /// A list of what is in the image. The first one has the image's name, others theirs too.
-    fn list(&mut self, bytes: Vec<u8>, cyclone: bool, places: &mut Places) -> Result<(), Fault> {
+    fn list(&mut self, bytes: Vec<u8>, format: SbomFormat, places: &mut Places) -> PathBuf {
         #[derive(serde::Deserialize)]
         struct Named {
             name: Option<String>,
         }
-        let extension = if cyclone { "cdx.json" } else { "spdx.json" };
+        let extension = match format {
+            SbomFormat::Spdx => "spdx.json",
+            SbomFormat::Cyclonedx => "cdx.json",
+        };
         let first = !places.lists.iter().any(|path| path.to_string_lossy().ends_with(extension));
         let own =
             serde_json::from_slice::<Named>(&bytes).ok().and_then(|named| named.name).unwrap_or_default();
         let own = if first { String::new() } else { file_name(&own) };
         let path = self.put("sbom", &places.name, &own, extension, bytes);
         if !places.lists.contains(&path) {
-            places.lists.push(path);
+            places.lists.push(path.clone());
         }
-        Ok(())
+        path
     }
 
     /// Puts a file where none of that name is with other contents.

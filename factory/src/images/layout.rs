@@ -172,6 +172,17 @@ impl Store for Layout {
         self.stored(&descriptor.digest, limit)
     }
 
+    /// What the layout's index has by that name.
+    fn tagged(&self, tag: &str) -> registry::Result<Option<Found>> {
+        match &named(&self.entries()?, tag)[..] {
+            [] => Ok(None),
+            [first, others @ ..] if others.iter().all(|one| one.digest == first.digest) => {
+                self.needed(&first.digest).map(Some)
+            }
+            _ => Err(Fault::not_genuine(format!("the layout's {tag}"), "is several manifests")),
+        }
+    }
+
     /// What the layout's index lists that refers to it, and what the index lists that clients of registries keep.
     fn referrers(&self, subject: &str, kind: Option<&str>) -> registry::Result<Vec<Referrer>> {
         let mut entries = self.entries()?;

@@ -11,7 +11,7 @@ mod store;
 
 pub use platforms::{PlatformImage, Platforms, for_platform};
 pub use source::Source;
-pub use store::{Places, Store};
+pub use store::{ATTESTED, Places, SIGNED, Store};
 
 #[cfg(test)]
 pub(crate) use layout::tests::{Blobs, layout};

@@ -9,7 +9,12 @@ use super::source::Source;
 use crate::atomic;
 use crate::engine::{Engine, EngineHandle, EngineSpec};
 use crate::exit::{Error, Result};
-use crate::registry::{self, Access, Descriptor, Fault, Found, Name, Referrer, Repository};
+use crate::registry::{self, Access, Descriptor, Document, Fault, Found, Name, Referrer, Repository};
+
+/// The end of the tag with statements in envelopes.
+pub const ATTESTED: &str = "att";
+/// The end of the tag with signatures of the image.
+pub const SIGNED: &str = "sig";
 
 /// A place that has an image, with everything that hangs on it. What is read is checked against its digest.
 pub trait Store {
@@ -53,6 +58,15 @@ pub trait Store {
     /// As [`Store::manifest`].
     fn tagged(&self, _tag: &str) -> registry::Result<Option<Found>> {
         Ok(None)
+    }
+
+    /// What hangs on a manifest under a tag that is made of its digest and `end`, as cosign had it before there were referrers.
+    ///
+    /// # Errors
+    /// As [`Store::manifest`].
+    fn beside(&self, digest: &str, end: &str) -> registry::Result<Option<Document>> {
+        let found = self.tagged(&format!("{}.{end}", digest.replacen(':', "-", 1)))?;
+        found.map(|found| found.document()).transpose()
     }
 
     /// A manifest that has to be there, because something else names it.

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{Comparison, Image, Layer, Link, Pull, bytes, made_by, short};
+use crate::progress::counted;
 
 /// One image: each layer with its digest, size, share of the whole, and what made it.
 #[must_use]
@@ -62,8 +63,9 @@ fn pulled(pull: &Pull) -> String {
     let Link { bytes_per_second, latency_ms, parallel } = pull.link;
     let seconds = format!("{}.{} s", pull.milliseconds / 1000, pull.milliseconds % 1000 / 100);
     format!(
-        "about {seconds} at {}/s, {latency_ms} ms to begin, {parallel} layers at a time",
-        bytes(bytes_per_second)
+        "about {seconds} at {}/s, {latency_ms} ms to begin, {} at a time",
+        bytes(bytes_per_second),
+        counted(parallel, "layer")
     )
 }
 
@@ -72,8 +74,8 @@ fn digest_and_size(layer: &Layer) -> String {
 }
 
 fn total(layers: &[Layer]) -> String {
-    let noun = if layers.len() == 1 { "layer" } else { "layers" };
-    format!("{} {noun}, {}", layers.len(), bytes(layers.iter().map(|layer| layer.size).sum()))
+    let size = bytes(layers.iter().map(|layer| layer.size).sum());
+    format!("{}, {size}", counted(layers.len(), "layer"))
 }
 
 /// A share of a whole in tenths of a per cent, rounded.

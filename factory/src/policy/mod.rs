@@ -22,7 +22,8 @@ mod sbom;
 mod time;
 mod versions;
 
-pub use answer::{Answer, Asked, Listed};
+pub use answer::{Answer, Asked, AskedIdentity, Listed};
 pub use evidence::Evidence;
 pub use gather::{Question, gather};
 pub use judge::{Check, Judgement, Outcome, judge};
+pub(crate) use time::seconds;

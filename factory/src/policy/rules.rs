@@ -17,6 +17,8 @@ use super::provenance::{self, Provenance};
 use super::records::tested_at;
 use super::sbom;
 use super::versions::Order;
+use crate::attested::Bill;
+use crate::attested::kinds::predicate;
 
 /// Seconds of a day.
 const DAY: i64 = 86_400;
@@ -46,7 +48,11 @@ impl Finding {
 pub(super) fn signature(scene: &Scene<'_>) -> Finding {
     let root = &scene.evidence.root;
     if root.signatures.is_empty() {
-        return Finding::Absent(format!("{} has no signature by a key that is trusted", root.digest));
+        let whom = match scene.policy.signature.as_ref().is_none_or(|rule| rule.identities.is_empty()) {
+            true => "a key that is trusted",
+            false => "a key or an identity that is trusted",
+        };
+        return Finding::Absent(format!("{} has no signature by {whom}", root.digest));
     }
     let there: BTreeSet<&str> = present(scene.evidence).collect();
     let looks: Vec<&Look> =
@@ -296,13 +302,13 @@ fn is_excused(excuse: &Excuse, record: &Record, platform: &Platform, today: Opti
 }
 
 /// The SBOMs that count, each read; those that cannot be read are reasons.
-fn sboms(side: &Side<'_>) -> (Vec<(llb_gen::policy::SbomFormat, Vec<sbom::Package>)>, Vec<String>) {
+fn sboms(side: &Side<'_>) -> (Vec<Bill>, Vec<String>) {
     let (mut found, mut broken) = (Vec::new(), Vec::new());
     for one in &side.trusted {
-        let Some(format) = sbom::format(&one.statement.predicate_type) else { continue };
-        match sbom::packages(format, one.statement.predicate.get()) {
-            Ok(packages) => found.push((format, packages)),
-            Err(why) => broken.push(format!("the SBOM in {}: {why}", one.digest)),
+        let Some(format) = predicate::list(&one.statement.predicate_type) else { continue };
+        match sbom::listed(format, one.statement.predicate.get()) {
+            Ok(bill) => found.push(bill),
+            Err(why) => broken.push(format!("the SBOM in {} {why}", one.digest)),
         }
     }
     (found, broken)
@@ -314,7 +320,7 @@ pub(super) fn sbom(rule: &SbomRule, side: &Side<'_>) -> Finding {
         return Finding::Bad(broken);
     }
     let wanted = |format| rule.formats.is_empty() || rule.formats.contains(&format);
-    if found.iter().any(|(format, _)| wanted(*format)) {
+    if found.iter().any(|bill| wanted(bill.format)) {
         return Finding::Good;
     }
     let formats: Vec<&str> = rule.formats.iter().map(|format| format.as_str()).collect();
@@ -326,9 +332,8 @@ pub(super) fn packages(rule: &PackagesRule, side: &Side<'_>) -> Finding {
     let (found, broken) = sboms(side);
     let mut reasons = BTreeSet::new();
     for denied in &rule.deny {
-        let packages = found.iter().flat_map(|(_, packages)| packages);
-        for package in packages.filter(|package| sbom::is_denied(package, denied)) {
-            let version = package.version.as_deref().unwrap_or("(no version)");
+        for package in found.iter().flat_map(Bill::all).filter(|package| sbom::is_denied(package, denied)) {
+            let version = if package.version.is_empty() { "(no version)" } else { &package.version };
             let why = denied.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
             reasons
                 .insert(format!("the package {} {version} is denied at {}{why}", package.name, denied.place));

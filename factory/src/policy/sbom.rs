@@ -1,195 +1,32 @@
-//! What SBOMs say is in an image: SPDX 2 and CycloneDX, read as far as policies ask.
+//! What policies make of lists of what is in an image: a list that says nothing is none, and what it leaves open is the worst.
 
 use llb_gen::policy::{PackageMatch, PackageUrl, SbomFormat};
-use serde::Deserialize;
 
 use super::versions::Order;
+use crate::attested::{Bill, Item, Purl};
 
-/// The predicate types of SPDX: what BuildKit writes, and the one with a version.
-pub(crate) const SPDX: [&str; 2] = ["https://spdx.dev/Document", "https://spdx.dev/Document/v2.3"];
-/// How the predicate type of CycloneDX begins.
-pub(crate) const CYCLONEDX: &str = "https://cyclonedx.org/bom";
-
-/// The format of an SBOM with this predicate type; nothing where it is none.
-pub(crate) fn format(predicate_type: &str) -> Option<SbomFormat> {
-    match predicate_type {
-        _ if SPDX.contains(&predicate_type) => Some(SbomFormat::Spdx),
-        _ if predicate_type == CYCLONEDX || predicate_type.starts_with("https://cyclonedx.org/bom/") => {
-            Some(SbomFormat::Cyclonedx)
-        }
-        _ => None,
+/// Reads an SBOM that is said to be of a form.
+pub(crate) fn listed(format: SbomFormat, predicate: &str) -> Result<Bill, String> {
+    let bill = Bill::read(predicate.as_bytes())?;
+    if bill.format != format {
+        return Err(format!("is {}, and is said to be {}", bill.format.as_str(), format.as_str()));
     }
-}
-
-/// A package.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Package {
-    pub(crate) name: String,
-    pub(crate) version: Option<String>,
-    pub(crate) purls: Vec<String>,
-}
-
-#[derive(Deserialize)]
-struct Spdx {
-    #[serde(rename = "spdxVersion")]
-    version: String,
-    packages: Vec<SpdxPackage>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct SpdxPackage {
-    name: String,
-    version_info: Option<String>,
-    #[serde(default)]
-    external_refs: Vec<SpdxReference>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct SpdxReference {
-    #[serde(default)]
-    reference_type: String,
-    #[serde(default)]
-    reference_locator: String,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Cyclonedx {
-    bom_format: String,
-    components: Vec<Component>,
-}
-
-#[derive(Deserialize)]
-struct Component {
-    #[serde(default)]
-    group: String,
-    name: String,
-    version: Option<String>,
-    purl: Option<String>,
-    #[serde(default)]
-    components: Vec<Component>,
-}
-
-/// The packages of an SBOM.
-pub(crate) fn packages(format: SbomFormat, predicate: &str) -> Result<Vec<Package>, String> {
-    let found = match format {
-        SbomFormat::Spdx => spdx(predicate)?,
-        SbomFormat::Cyclonedx => cyclonedx(predicate)?,
-    };
-    if found.is_empty() { Err("it lists no package".to_owned()) } else { Ok(found) }
-}
-
-fn spdx(predicate: &str) -> Result<Vec<Package>, String> {
-    let document: Spdx =
-        serde_json::from_str(predicate).map_err(|fault| format!("it is no SPDX document: {fault}"))?;
-    if !document.version.starts_with("SPDX-2.") {
-        return Err(format!("it is {:?}, not SPDX 2", document.version));
+    if bill.all().next().is_none() {
+        return Err("lists no package".to_owned());
     }
-    let package = |package: SpdxPackage| {
-        let purls = package.external_refs.into_iter().filter(|one| one.reference_type == "purl");
-        Package {
-            name: package.name,
-            version: package.version_info.filter(|version| is_said(version)),
-            purls: purls.map(|one| one.reference_locator).collect(),
-        }
-    };
-    Ok(document.packages.into_iter().map(package).collect())
-}
-
-fn cyclonedx(predicate: &str) -> Result<Vec<Package>, String> {
-    let document: Cyclonedx =
-        serde_json::from_str(predicate).map_err(|fault| format!("it is no CycloneDX document: {fault}"))?;
-    if document.bom_format != "CycloneDX" {
-        return Err(format!("its `bomFormat` is {:?}", document.bom_format));
-    }
-    let mut found = Vec::new();
-    let mut pending = document.components;
-    while let Some(component) = pending.pop() {
-        let name = match component.group.as_str() {
-            "" => component.name,
-            group => format!("{group}/{}", component.name),
-        };
-        let purls = component.purl.into_iter().collect();
-        found.push(Package { name, version: component.version.filter(|version| is_said(version)), purls });
-        pending.extend(component.components);
-    }
-    Ok(found)
-}
-
-fn is_said(version: &str) -> bool {
-    !["", "NOASSERTION", "NONE", "UNKNOWN"].contains(&version)
-}
-
-/// A package URL in its parts, percent signs decoded.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Parts {
-    kind: String,
-    /// Namespace and name.
-    path: String,
-    version: Option<String>,
-    qualifiers: Vec<(String, String)>,
-}
-
-impl Parts {
-    fn parse(text: &str) -> Option<Self> {
-        let rest = text.strip_prefix("pkg:")?.trim_start_matches('/');
-        let rest = rest.split('#').next().unwrap_or_default();
-        let (rest, qualifiers) = rest.split_once('?').unwrap_or((rest, ""));
-        let (path, version) = match rest.rsplit_once('@') {
-            // The `@` of a scope stands at the beginning of a part.
-            Some((path, version)) if !path.is_empty() && !path.ends_with('/') => {
-                (path, Some(decoded(version)))
-            }
-            _ => (rest, None),
-        };
-        let (kind, path) = path.split_once('/')?;
-        let kind = kind.to_ascii_lowercase();
-        let mut path: String =
-            path.split('/').filter(|part| !part.is_empty()).map(decoded).collect::<Vec<_>>().join("/");
-        match kind.as_str() {
-            "pypi" => path = path.to_ascii_lowercase().replace(['_', '.'], "-"),
-            "deb" | "apk" | "github" | "npm" | "golang" => path = path.to_ascii_lowercase(),
-            _ => {}
-        }
-        let qualifiers = qualifiers.split('&').filter_map(|one| one.split_once('='));
-        let qualifiers = qualifiers.map(|(key, value)| (key.to_ascii_lowercase(), decoded(value))).collect();
-        Some(Self { kind, path, version: version.filter(|version| is_said(version)), qualifiers })
-    }
-
-    fn name(&self) -> &str {
-        self.path.rsplit('/').next().unwrap_or(&self.path)
-    }
-}
-
-fn decoded(text: &str) -> String {
-    let bytes = text.as_bytes();
-    let mut out = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while at < bytes.len() {
-        let hex = text.get(at + 1..at + 3).filter(|_| bytes[at] == b'%');
-        match hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
-            Some(byte) => {
-                out.push(byte);
-                at += 3;
-            }
-            None => {
-                out.push(bytes[at]);
-                at += 1;
-            }
-        }
-    }
-    String::from_utf8_lossy(&out).into_owned()
+    Ok(bill)
 }
 
 /// Whether a package is one of those that a policy denies. What an SBOM leaves open about it is taken for what is denied: a
 /// package without a version has all of them, one without a package URL may be any with the same name.
-pub(crate) fn is_denied(package: &Package, denied: &PackageMatch) -> bool {
-    let own: Vec<Option<Parts>> = package.purls.iter().map(|purl| Parts::parse(purl)).collect();
-    let known: Vec<&Parts> = own.iter().flatten().collect();
+pub(crate) fn is_denied(package: &Item, denied: &PackageMatch) -> bool {
+    let own: Vec<Option<Purl>> = package.purls.iter().map(|purl| Purl::parse(purl)).collect();
+    let known: Vec<&Purl> = own.iter().flatten().collect();
     let named = denied.name.as_ref().is_none_or(|name| {
-        name.fits(&package.name) || known.iter().any(|purl| name.fits(purl.name()) || name.fits(&purl.path))
+        let without_group = package.name.rsplit('/').next().unwrap_or_default();
+        name.fits(&package.name)
+            || name.fits(without_group)
+            || known.iter().any(|purl| name.fits(purl.name()) || name.fits(&purl.path))
     });
     let located = denied.purl.as_ref().is_none_or(|purl| is_at(package, &own, purl));
     let kind = known.first().map(|purl| purl.kind.as_str()).or_else(|| {
@@ -198,9 +35,9 @@ pub(crate) fn is_denied(package: &Package, denied: &PackageMatch) -> bool {
     named && located && has_version(package, &known, denied, kind.unwrap_or_default())
 }
 
-fn is_at(package: &Package, own: &[Option<Parts>], denied: &PackageUrl) -> bool {
-    let Some(denied) = Parts::parse(denied.as_str()) else { return true };
-    let fits = |own: &Parts| {
+fn is_at(package: &Item, own: &[Option<Purl>], denied: &PackageUrl) -> bool {
+    let Some(denied) = Purl::parse(denied.as_str()) else { return true };
+    let fits = |own: &Purl| {
         let qualifier = |(key, value): &(String, String)| {
             own.qualifiers.iter().find(|(own, _)| own == key).is_none_or(|(_, own)| own == value)
         };
@@ -217,21 +54,23 @@ fn is_at(package: &Package, own: &[Option<Parts>], denied: &PackageUrl) -> bool 
     }
 }
 
-fn has_version(package: &Package, known: &[&Parts], denied: &PackageMatch, kind: &str) -> bool {
+fn has_version(package: &Item, known: &[&Purl], denied: &PackageMatch, kind: &str) -> bool {
     let Some(range) = &denied.versions else { return true };
     let order = Order::of(kind);
     let inside = |version: &str| order.has(version, range).unwrap_or(true);
-    let Some(version) = &package.version else { return true };
-    inside(version) || known.iter().filter_map(|purl| purl.version.as_deref()).any(inside)
+    package.version.is_empty()
+        || inside(&package.version)
+        || known.iter().filter_map(|purl| purl.version.as_deref()).any(inside)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn package(name: &str, version: Option<&str>, purls: &[&str]) -> Package {
+    fn package(name: &str, version: Option<&str>, purls: &[&str]) -> Item {
         let purls = purls.iter().map(|purl| (*purl).to_owned()).collect();
-        Package { name: name.to_owned(), version: version.map(str::to_owned), purls }
+        let version = version.unwrap_or_default().to_owned();
+        Item { name: name.to_owned(), version, purls, ..Item::default() }
     }
 
     fn denied(name: Option<&str>, purl: Option<&str>, versions: Option<&str>) -> PackageMatch {
@@ -295,32 +134,6 @@ mod tests {
     }
 
     #[test]
-    fn scopes_and_epochs_are_decoded() {
-        let parts = Parts::parse("pkg:npm/%40scope/name@1.0.0?x=a%20b#sub").unwrap();
-        assert_eq!(
-            (parts.path.as_str(), parts.version.as_deref(), parts.name()),
-            ("@scope/name", Some("1.0.0"), "name")
-        );
-        assert_eq!(parts.qualifiers, [("x".to_owned(), "a b".to_owned())]);
-        assert_eq!(Parts::parse("pkg:deb/debian/zlib1g@1%3A1.2").unwrap().version.as_deref(), Some("1:1.2"));
-        assert_eq!(Parts::parse("pkg:npm/@scope/name").unwrap().path, "@scope/name");
-        assert_eq!(decoded("%zz%é%4"), "%zz%é%4");
-    }
-
-    #[test]
-    fn both_formats_are_read() {
-        let spdx = r#"{"spdxVersion": "SPDX-2.3", "packages": [{"name": "a", "versionInfo": "1", "externalRefs": [
-            {"referenceType": "cpe23Type", "referenceLocator": "cpe:x"}, {"referenceType": "purl", "referenceLocator": "pkg:deb/debian/a@1"}]},
-            {"name": "b", "versionInfo": "NOASSERTION"}]}"#;
-        let found = packages(SbomFormat::Spdx, spdx).unwrap();
-        assert_eq!(found, [package("a", Some("1"), &["pkg:deb/debian/a@1"]), package("b", None, &[])]);
-        let bom = r#"{"bomFormat": "CycloneDX", "components": [{"group": "g", "name": "a", "version": "1", "purl": "pkg:maven/g/a@1",
-            "components": [{"name": "b"}]}]}"#;
-        let found = packages(SbomFormat::Cyclonedx, bom).unwrap();
-        assert_eq!(found, [package("g/a", Some("1"), &["pkg:maven/g/a@1"]), package("b", None, &[])]);
-    }
-
-    #[test]
     fn what_lists_nothing_is_no_list() {
         for (format, text) in [
             (SbomFormat::Spdx, r#"{"spdxVersion": "SPDX-2.3", "packages": []}"#),
@@ -330,8 +143,21 @@ mod tests {
             (SbomFormat::Spdx, "null"),
             (SbomFormat::Cyclonedx, r#"{"bomFormat": "CycloneDX", "components": []}"#),
             (SbomFormat::Cyclonedx, r#"{"components": [{"name": "a"}]}"#),
+            (SbomFormat::Cyclonedx, r#"{"spdxVersion": "SPDX-2.3", "packages": [{"name": "a"}]}"#),
+            (SbomFormat::Spdx, r#"{"bomFormat": "CycloneDX", "components": [{"name": "a"}]}"#),
         ] {
-            assert!(packages(format, text).is_err(), "{text}");
+            assert!(listed(format, text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_a_list_takes_for_no_package_is_judged_too() {
+        let about = r#"{"spdxVersion": "SPDX-2.3", "documentDescribes": ["x"], "packages": [{"SPDXID": "x", "name": "xz-utils"}]}"#;
+        let file = r#"{"bomFormat": "CycloneDX", "components": [{"type": "file", "group": "x", "name": "xz-utils"}]}"#;
+        for (format, text) in [(SbomFormat::Spdx, about), (SbomFormat::Cyclonedx, file)] {
+            let bill = listed(format, text).unwrap();
+            assert!(bill.items.is_empty(), "{text}");
+            assert!(bill.all().any(|one| is_denied(one, &denied(Some("xz-utils"), None, None))), "{text}");
         }
     }
 }

@@ -37,6 +37,12 @@ impl Named {
     fn fits(&self, name: &str, version: &str) -> bool {
         self.name.eq_ignore_ascii_case(name) && self.version.as_ref().is_none_or(|wanted| wanted == version)
     }
+
+    /// The same of a package, whose group need not be named.
+    fn fits_package(&self, name: &str, version: &str) -> bool {
+        self.fits(name, version)
+            || name.rsplit_once('/').is_some_and(|(_, without_group)| self.fits(without_group, version))
+    }
 }
 
 /// Which records are asked for: those that all of it fits.
@@ -80,7 +86,8 @@ impl Filter {
 
     /// Whether an image has what is asked for. What nobody has listed nobody has.
     pub(super) fn fits_packages(&self, packages: &BTreeSet<Package>) -> bool {
-        self.packages.iter().all(|wanted| packages.iter().any(|one| wanted.fits(&one.name, &one.version)))
+        let has = |wanted: &Named| packages.iter().any(|one| wanted.fits_package(&one.name, &one.version));
+        self.packages.iter().all(has)
     }
 }
 
@@ -96,6 +103,8 @@ mod tests {
             of("core").fits("core", "1") && of("core@1").fits("Core", "1") && !of("core@1").fits("core", "2")
         );
         assert!(of("@scope/x@1").fits("@scope/x", "1") && of("@scope/x").fits("@scope/x", "9"));
+        assert!(of("x@1").fits_package("@scope/x", "1") && !of("x@1").fits_package("@scope/x", "2"));
+        assert!(!of("core").fits("x/core", "1"));
         for wrong in ["", "core@"] {
             assert!(wrong.parse::<Named>().is_err(), "{wrong}");
         }

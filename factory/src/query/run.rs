@@ -12,7 +12,7 @@ use super::filter::Filter;
 use crate::attested::{Interest, gather, kinds};
 use crate::exit::{Error, Result};
 use crate::images::{Places, Platforms, Source};
-use crate::progress::Progress;
+use crate::progress::{Progress, counted};
 use crate::registry::{Name, Repository, is_digest};
 
 /// A record that fits.
@@ -86,11 +86,8 @@ pub fn query(
     }
     hits.retain(|hit| filter.fits(&hit.record, now));
     hits.sort_by(|a, b| order(a).cmp(&order(b)));
-    progress.done(&format!(
-        "{} of {looked_at} records in {} tags",
-        hits.len(),
-        images.len() + selections.len()
-    ));
+    let tags = counted(images.len() + selections.len(), "tag");
+    progress.done(&format!("{} of {} in {tags}", hits.len(), counted(looked_at, "record")));
     Ok(hits)
 }
 

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::proxies::Proxies;
 use crate::site_ca;
 
 /// How registries are reached. The same for all registries of a process.
@@ -17,8 +18,8 @@ pub struct Access {
     pub authorities: Option<PathBuf>,
     /// Registries that are spoken to without TLS, beside those on the machine's own loopback.
     pub plain_http: Vec<String>,
-    /// Whether `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` count.
-    pub proxies: bool,
+    /// The proxies that stand before registries.
+    pub proxies: Proxies,
     /// How long anybody waits.
     pub patience: Patience,
 }
@@ -74,7 +75,7 @@ impl Access {
             certificates,
             authorities: site_ca::for_daemon(),
             plain_http: plain.map(str::to_owned).collect(),
-            proxies: true,
+            proxies: Proxies::from_environment(),
             patience: Patience::default(),
         }
     }
@@ -87,7 +88,7 @@ impl Access {
             certificates: Vec::new(),
             authorities: None,
             plain_http: Vec::new(),
-            proxies: false,
+            proxies: Proxies::none(),
             patience: Patience::default(),
         }
     }

@@ -4,17 +4,18 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::PathBuf;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use serde::Deserialize;
-use ureq::Agent;
-
 use super::access::Patience;
 use super::challenge::Challenge;
+use super::connections::Connections;
 use super::credentials::{self, Credentials};
 use super::fault::{Fault, Result, Why};
 use super::transport::{Pauses, said_in};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::Deserialize;
 
+/// How often who gives out tokens may send us elsewhere.
+const MOST_REDIRECTS: u32 = 5;
 /// What a token may come to as JSON; some are large.
 const LONGEST_TOKEN: u64 = 1 << 20;
 
@@ -60,7 +61,7 @@ impl Authority {
     /// Nobody could be asked for a token, or for a password.
     pub(super) fn asked(
         &mut self,
-        agent: &Agent,
+        connections: &Connections,
         patience: Patience,
         challenges: &[Challenge],
         scope: &str,
@@ -79,7 +80,7 @@ impl Authority {
             (Some(Challenge::Bearer { realm, service, scope: wanted }), _) => {
                 let wanted = [Some(scope), wanted.as_deref()];
                 let request = TokenRequest { realm, service: service.as_deref(), scopes: scopes(&wanted) };
-                Some(format!("Bearer {}", self.token(agent, patience, &request, credentials.as_ref())?))
+                Some(format!("Bearer {}", self.token(connections, patience, &request, credentials.as_ref())?))
             }
             (_, Some(Credentials::Password(name, password))) if challenges.contains(&Challenge::Basic) => {
                 Some(basic(name, password))
@@ -108,7 +109,7 @@ impl Authority {
     /// A token from the one who gives them out.
     fn token(
         &self,
-        agent: &Agent,
+        connections: &Connections,
         patience: Patience,
         request: &TokenRequest<'_>,
         credentials: Option<&Credentials>,
@@ -117,7 +118,7 @@ impl Authority {
         let failed = |why: Why| Fault::could_not_look(what.as_str(), why);
         let mut pauses = Pauses::new(patience);
         let (status, bytes) = loop {
-            let why = match request.send(agent, credentials) {
+            let why = match request.send(connections, credentials) {
                 Ok((429, bytes)) => Why::TooManyRequests(said_in(&bytes)),
                 Ok((500.., bytes)) => Why::Broken(said_in(&bytes)),
                 Ok(answer) => break answer,
@@ -150,7 +151,12 @@ struct TokenRequest<'a> {
 }
 
 impl TokenRequest<'_> {
-    fn send(&self, agent: &Agent, credentials: Option<&Credentials>) -> Result<(u16, Vec<u8>), ureq::Error> {
+    fn send(
+        &self,
+        connections: &Connections,
+        credentials: Option<&Credentials>,
+    ) -> Result<(u16, Vec<u8>), ureq::Error> {
+        let agent = connections.to(self.realm);
         let answer = match credentials {
             Some(Credentials::Identity(token)) => {
                 // The form of OAuth 2, with what a login once came to.
@@ -165,7 +171,7 @@ impl TokenRequest<'_> {
                 agent.post(self.realm).send_form(form)
             }
             _ => {
-                let mut request = agent.get(self.realm);
+                let mut request = agent.get(self.realm).config().max_redirects(MOST_REDIRECTS).build();
                 if let Some(service) = self.service {
                     request = request.query("service", service);
                 }

@@ -83,7 +83,7 @@ pub(super) fn of(config: &Path, registry: &str) -> Result<Option<Credentials>> {
         Err(fault) => return Err(Fault::Usage(format!("{}: {fault}", config.display()))),
     };
     let json = Config::parse(&text, config)?;
-    let helper = json.cred_helpers.get(registry).or(json.creds_store.as_ref());
+    let helper = at(&json.cred_helpers, registry).or(json.creds_store.as_ref());
     if let Some(helper) = helper.filter(|name| !name.is_empty())
         && let Some(found) = helped(helper, &key(registry))?
     {
@@ -100,10 +100,14 @@ impl Config {
 
     /// The login that stands in the file itself.
     pub(super) fn stored(&self, path: &Path, registry: &str) -> Result<Option<Credentials>> {
-        let fits = |name: &&String| host_of(name) == host_of(&key(registry));
-        let entry = self.auths.keys().find(fits).and_then(|name| self.auths.get(name));
-        entry.map_or(Ok(None), |entry| stored(entry, path, registry))
+        at(&self.auths, registry).map_or(Ok(None), |entry| stored(entry, path, registry))
     }
+}
+
+/// What a table of registries says of this one, however it is written there.
+fn at<'t, T>(table: &'t BTreeMap<String, T>, registry: &str) -> Option<&'t T> {
+    let host = key(registry);
+    table.iter().find(|(name, _)| host_of(name) == host_of(&host)).map(|(_, found)| found)
 }
 
 fn stored(entry: &AuthJson, config: &Path, registry: &str) -> Result<Option<Credentials>> {

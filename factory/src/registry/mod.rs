@@ -23,6 +23,7 @@ mod access;
 mod auth;
 mod blobs;
 mod challenge;
+mod connections;
 mod credentials;
 mod document;
 mod fallback;
@@ -32,8 +33,10 @@ pub mod fuzzing;
 mod manifests;
 mod name;
 mod pages;
+mod proxies;
 mod referrers;
 mod repository;
+pub(crate) mod service;
 mod tls;
 mod transport;
 mod upload;
@@ -45,6 +48,7 @@ pub use document::{
 pub use fault::{Fault, Result, Why};
 pub use manifests::Put;
 pub use name::{Name, digest_of, is_digest};
+pub use proxies::Proxies;
 pub use referrers::{Attached, Referrer};
 pub use repository::Repository;
 

@@ -4,22 +4,25 @@ use std::io::Read;
 use std::sync::Mutex;
 use std::time::{Duration, SystemTime};
 
-use ureq::http::header::{AUTHORIZATION, CONTENT_LENGTH, RETRY_AFTER, WWW_AUTHENTICATE};
+use ureq::Body;
+use ureq::http::header::{AUTHORIZATION, CONTENT_LENGTH, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
 use ureq::http::{HeaderMap, Method, Request as HttpRequest, Response};
-use ureq::{Agent, Body, Proxy};
 
-use super::access::{Access, Patience, is_loopback};
+use super::access::{Access, Patience};
 use super::auth::Authority;
+use super::connections::Connections;
 use super::fault::{Fault, Result, Why};
-use super::tls;
 
 /// What answers of registries to questions of ours may come to where they are no documents: errors, for example.
 const LONGEST_ERROR: u64 = 64 << 10;
 
+/// How often an answer may send us elsewhere.
+const MOST_REDIRECTS: usize = 10;
+
 /// A registry that can be asked.
 #[derive(Debug)]
 pub(super) struct Transport {
-    agent: Agent,
+    connections: Connections,
     /// `https://host`, without a slash at the end.
     pub(super) base: String,
     pub(super) patience: Patience,
@@ -69,26 +72,15 @@ struct Broken {
 
 impl Transport {
     pub(super) fn new(access: &Access, registry: &str) -> Result<Self> {
-        let plain = access.is_plain(registry);
         let host = if registry == "docker.io" { "registry-1.docker.io" } else { registry };
+        Self::to(access, registry, host, access.is_plain(registry))
+    }
+
+    /// To a registry that is at another host than its name says, or to a server that is none.
+    pub(super) fn to(access: &Access, registry: &str, host: &str, plain: bool) -> Result<Self> {
         let patience = access.patience;
-        let proxy = if access.proxies && !is_loopback(registry) { Proxy::try_from_env() } else { None };
-        let mut config = Agent::config_builder()
-            .user_agent(concat!("factory/", env!("CARGO_PKG_VERSION")))
-            .http_status_as_error(false)
-            .https_only(!plain)
-            .proxy(proxy)
-            // A login is for the registry, not for where its blobs lie.
-            .redirect_auth_headers(ureq::config::RedirectAuthHeaders::SameHost)
-            .timeout_connect(Some(patience.connect))
-            .timeout_per_read(Some(patience.read))
-            .timeout_per_write(Some(patience.read))
-            .timeout_recv_response(Some(patience.read));
-        if !plain {
-            config = config.tls_config(tls::config(access, registry)?);
-        }
         Ok(Self {
-            agent: config.build().new_agent(),
+            connections: Connections::new(access, registry, plain)?,
             base: format!("{}://{host}", if plain { "http" } else { "https" }),
             patience,
             authority: Mutex::new(Authority::new(registry, access.docker_config.clone())),
@@ -145,8 +137,13 @@ impl Transport {
         }
         let challenges = challenges(&answer.headers);
         authority = self.lock();
-        let Some(login) =
-            authority.asked(&self.agent, self.patience, &challenges, request.scope, shown.as_deref())?
+        let Some(login) = authority.asked(
+            &self.connections,
+            self.patience,
+            &challenges,
+            request.scope,
+            shown.as_deref(),
+        )?
         else {
             drop(authority);
             return Ok(Err(Broken { why: Why::Unauthorized(said(answer)), again: false, after: None }));
@@ -183,17 +180,30 @@ impl Transport {
         }
     }
 
+    /// The answer of whoever has it, wherever the registry sends us for it.
     fn plainly(&self, request: &Request<'_>, login: Option<&str>) -> Result<Answer, Broken> {
-        let url = match request.url.starts_with('/') {
+        let mut url = match request.url.starts_with('/') {
             true => format!("{}{}", self.base, request.url),
             false => request.url.clone(),
         };
-        let mut http = HttpRequest::builder().method(request.method.clone()).uri(&url);
+        for _ in 0..MOST_REDIRECTS {
+            let answer = self.directly(request, &url, login)?;
+            match answer.sends_to(request, &url) {
+                Some(elsewhere) => url = elsewhere,
+                None => return Ok(answer),
+            }
+        }
+        let why = format!("it sends us from one place to the next, more than {MOST_REDIRECTS} times");
+        Err(Broken { why: Why::Broken(why), again: false, after: None })
+    }
+
+    fn directly(&self, request: &Request<'_>, url: &str, login: Option<&str>) -> Result<Answer, Broken> {
+        let mut http = HttpRequest::builder().method(request.method.clone()).uri(url);
         for (name, value) in &request.headers {
             http = http.header(*name, value);
         }
-        // A login goes to the registry alone, also where an upload goes elsewhere.
-        if let Some(login) = login.filter(|_| same_origin(&url, &self.base)) {
+        // A login goes to the registry alone, also where an upload or the way to a blob goes elsewhere.
+        if let Some(login) = login.filter(|_| same_origin(url, &self.base)) {
             http = http.header(AUTHORIZATION, login);
         }
         let bad = |fault: ureq::http::Error| Broken {
@@ -201,9 +211,10 @@ impl Transport {
             again: false,
             after: None,
         };
+        let agent = self.connections.to(url);
         let response = match request.body {
-            Some(body) => self.agent.run(http.body(body).map_err(bad)?),
-            None => self.agent.run(http.body(()).map_err(bad)?),
+            Some(body) => agent.run(http.body(body).map_err(bad)?),
+            None => agent.run(http.body(()).map_err(bad)?),
         };
         let bodiless = request.method == Method::HEAD;
         let answer = |response| Answer { bodiless, ..Answer::of(response) };
@@ -217,6 +228,25 @@ impl Transport {
         }
         let slash = if location.starts_with('/') { "" } else { "/" };
         format!("{}{slash}{location}", self.base)
+    }
+}
+
+/// Where an address leads that stands in an answer from `url`.
+fn joined(url: &str, location: &str) -> String {
+    let (scheme, rest) = url.split_once("://").unwrap_or(("https", url));
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (host, path) = rest.split_at(end);
+    let path = path.split(['?', '#']).next().unwrap_or_default();
+    let lower = location.to_ascii_lowercase();
+    match location {
+        _ if lower.starts_with("http://") || lower.starts_with("https://") => location.to_owned(),
+        _ if location.starts_with("//") => format!("{scheme}:{location}"),
+        _ if location.starts_with('/') => format!("{scheme}://{host}{location}"),
+        _ if location.starts_with('?') => format!("{scheme}://{host}{path}{location}"),
+        _ => {
+            let folder = path.rfind('/').map_or("/", |at| &path[..=at]);
+            format!("{scheme}://{host}{folder}{location}")
+        }
     }
 }
 
@@ -234,6 +264,17 @@ impl Answer {
     fn of(response: Response<Body>) -> Self {
         let (parts, body) = response.into_parts();
         Self { status: parts.status.as_u16(), headers: parts.headers, body, bodiless: false }
+    }
+
+    /// Where a request to `url` is to go instead; nothing where it has been answered. Who is sent elsewhere takes the body along
+    /// where the answer says so (307, 308), and asks no other question than before.
+    fn sends_to(&self, request: &Request<'_>, url: &str) -> Option<String> {
+        let follows = match self.status {
+            301..=303 => request.body.is_none(),
+            307 | 308 => true,
+            _ => false,
+        };
+        header(&self.headers, LOCATION.as_str()).filter(|_| follows).map(|location| joined(url, location))
     }
 
     pub(super) fn is_success(&self) -> bool {
@@ -392,6 +433,21 @@ mod tests {
         assert_eq!(said_in(json), "DENIED no access, X");
         assert_eq!(said_in(b"<html>\n  gone\x07"), "<html> gone");
         assert_eq!(said_in(&[b'x'; 999]).len(), 200);
+    }
+
+    #[test]
+    fn where_an_answer_sends_us_is_an_address() {
+        for (location, expected) in [
+            ("https://b.test/x?y=1", "https://b.test/x?y=1"),
+            ("HTTPS://b.test", "HTTPS://b.test"),
+            ("//b.test/x", "https://b.test/x"),
+            ("/x", "https://a.test:1/x"),
+            ("x?z", "https://a.test:1/v2/app/x?z"),
+            ("?z", "https://a.test:1/v2/app/blob?z"),
+        ] {
+            assert_eq!(joined("https://a.test:1/v2/app/blob?q=/", location), expected, "{location}");
+        }
+        assert_eq!(joined("http://a.test", "x"), "http://a.test/x");
     }
 
     #[test]

@@ -111,6 +111,8 @@ pub struct Stored {
     pub uploads: BTreeMap<String, Vec<u8>>,
     /// Every request: `GET /v2/…`.
     pub log: Vec<String>,
+    /// What was shown for each token: the method, the header `Authorization` or `-`, what it is to allow and the form.
+    pub tokens: Vec<String>,
     pub switches: Switches,
     next: usize,
 }
@@ -321,6 +323,10 @@ fn answer(stored: &mut Stored, request: &Request) -> Reply {
         };
     }
     if request.path == "/token" {
+        let shown = request.headers.get("authorization").map_or("-", String::as_str);
+        let scope = request.query.get("scope").map_or("", String::as_str);
+        let form = String::from_utf8_lossy(&request.body);
+        stored.tokens.push(format!("{} {shown} {scope} {form}", request.method).trim_end().to_owned());
         return Reply::json(200, &json!({"token": "t0ken"}));
     }
     if let Some(login) = &stored.switches.login
