@@ -199,6 +199,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn texts_are_told_by_their_names() {
+        assert!(TEXTS.is_sorted(), "they are searched in halves");
+        for name in ["a.py", "a.b.json", "x.c"] {
+            assert!(is_text(name.as_bytes()), "{name}");
+        }
+        for name in ["python3.11", "tool", "tool.bin", "install.sh", "a.PY", "py", "x."] {
+            assert!(!is_text(name.as_bytes()), "{name}");
+        }
+    }
+
+    #[test]
     fn libraries_are_told_by_their_names() {
         for name in ["libx.so", "libx.so.1.2", "X.DLL", "a.exe", "addon.node"] {
             assert!(is_library(name.as_bytes()), "{name}");
