@@ -27,7 +27,7 @@ pub enum Exit {
     CouldNotLook = 8,
     /// Something is not what its digest or its subject says.
     NotGenuine = 9,
-    /// A registry does not take what it was sent.
+    /// A registry, a certificate authority or a log does not take what it was sent.
     Refused = 10,
     /// An image was looked at, and a rule of the policy refuses it.
     PolicyRefused = 11,
@@ -53,7 +53,7 @@ impl Exit {
             "nobody could look: not logged in, not allowed, too many requests, no answer; nothing is known",
         ),
         (Exit::NotGenuine, "something is not what its digest or its subject says"),
-        (Exit::Refused, "a registry does not take what it was sent"),
+        (Exit::Refused, "a registry, a certificate authority or a log does not take what it was sent"),
         (Exit::PolicyRefused, "the image was looked at, and a rule of the policy refuses it"),
         (Exit::Internal, "a fault of the factory itself"),
         (Exit::Interrupted, "interrupted by Ctrl-C or a signal"),
@@ -108,7 +108,7 @@ pub enum Error {
     /// Not what its digest or its subject says (`Exit::NotGenuine`).
     #[error("{0}")]
     NotGenuine(String),
-    /// A registry does not take something (`Exit::Refused`).
+    /// A registry, a certificate authority or a log does not take something (`Exit::Refused`).
     #[error("{0}")]
     Refused(String),
     /// A policy refuses an image (`Exit::PolicyRefused`).

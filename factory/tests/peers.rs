@@ -197,7 +197,7 @@ fn what_cosign_attaches_is_checked_here() {
                     .attestations
                     .iter()
                     .filter(|one| one.statement.predicate_type == "https://note.test/v1");
-                of.filter(|one| one.signed_by == Some(public.id())).count()
+                of.filter(|one| one.signed_by == Some(public.id().into())).count()
             };
             assert_eq!(noted(&evidence.root), 1);
             assert!(evidence.looks.iter().all(|of| noted(&of.look) == 1 && of.look.signatures.len() == 1));

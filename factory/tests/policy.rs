@@ -33,7 +33,7 @@ fn attestation(about: &str, kind: &str, predicate: &Value) -> Attestation {
     Attestation {
         statement: Statement::parse(&bytes).unwrap(),
         digest: digest_of(&bytes),
-        signed_by: Some(key()),
+        signed_by: Some(key().into()),
         found: Where::Referrer,
     }
 }
@@ -44,7 +44,7 @@ fn evidence(attested: &[(&str, Value)]) -> Evidence {
     let attestations: Vec<Attestation> =
         attested.iter().map(|(kind, predicate)| attestation(&digest, kind, predicate)).collect();
     let named = attestations.iter().map(|one| one.digest.clone()).collect();
-    let signatures = vec![ImageSignature { by: key(), attestations: named }];
+    let signatures = vec![ImageSignature { by: key().into(), attestations: named }];
     let root = Look { digest: digits("index"), signatures, ..Look::default() };
     let platform: llb_gen::model::Platform = PLATFORMS[0].parse().unwrap();
     let look = Look { digest, attestations, ..Look::default() };

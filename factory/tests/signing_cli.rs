@@ -202,7 +202,7 @@ fn each_way_to_fail_has_its_exit_code() {
     scene.policy(|policy| policy["signature"] = json!({"keys": ["nobody.pub"]}));
     assert!(code(&scene.verify(&[]), 2).contains("nobody.pub"));
     scene.policy(|policy| policy["signature"] = json!({}));
-    assert!(code(&scene.verify(&[]), 2).contains("names no key, and there is no `--key`"));
+    assert!(code(&scene.verify(&[]), 2).contains("names no key and no identity, and there is no `--key`"));
     scene.policy(|_| {});
     // Nothing there.
     let missing = format!("{}/team/app:other", scene.mock.host());

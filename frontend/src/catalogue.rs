@@ -11,7 +11,7 @@ use llb_gen::text::SourceFile;
 
 use crate::failure::Failure;
 use crate::files::{self, Content};
-use crate::folder::{self, Folder, Source};
+use crate::folder::{self, Folder, Opened, Source};
 use crate::gateway::{Gateway, Ref};
 use crate::local;
 use crate::options::{MainContext, NamedContext, Options};
@@ -74,15 +74,15 @@ pub async fn read(
     options: &Options,
     folder: Folder,
     entries: &[CatalogueEntry],
-    ahead: Option<&(Folder, Option<Ref>)>,
+    ahead: Option<&(Folder, Opened)>,
     locked: &[String],
 ) -> Result<Catalogue, Failure> {
-    if let Some((_, reference)) = ahead.filter(|(there, _)| *there == folder) {
+    if let Some((_, opened)) = ahead.filter(|(there, _)| *there == folder) {
         let (there, further): (Vec<String>, Vec<String>) =
             locked.iter().cloned().partition(|path| is_ahead(path));
         let (catalogue, locked_files, further) = join3(
-            found_in(gateway, options, folder.clone(), reference.clone(), entries),
-            digests(gateway, reference.as_ref(), &there),
+            found_in(gateway, options, folder.clone(), opened.clone(), entries),
+            digests(gateway, opened.reference.as_ref(), &there),
             locked_files(gateway, options, &folder, &further),
         )
         .await;
@@ -92,10 +92,10 @@ pub async fn read(
     let paths: Vec<String> =
         entries.iter().map(|entry| entry.path.clone()).chain(locked.iter().cloned()).collect();
     let source = folder::control_files(options, &folder, &paths, "catalogue", "[internal] load fragments");
-    let reference = source.solve(gateway).await?;
+    let opened = source.open(gateway).await?;
     let (catalogue, locked_files) = join(
-        found_in(gateway, options, folder, reference.clone(), entries),
-        digests(gateway, reference.as_ref(), locked),
+        found_in(gateway, options, folder, opened.clone(), entries),
+        digests(gateway, opened.reference.as_ref(), locked),
     )
     .await;
     Ok(Catalogue { locked_files: locked_files?, ..catalogue? })
@@ -109,9 +109,10 @@ pub async fn found_in(
     gateway: &impl Gateway,
     options: &Options,
     folder: Folder,
-    reference: Option<Ref>,
+    opened: Opened,
     entries: &[CatalogueEntry],
 ) -> Result<Catalogue, Failure> {
+    let Opened { reference, loading } = opened;
     let paths: Vec<String> = entries.iter().map(|entry| entry.path.clone()).collect();
     let contents = files::read_all(gateway, reference.as_ref(), &paths).await?;
     let mut found = BTreeMap::new();
@@ -120,7 +121,7 @@ pub async fn found_in(
     for (entry, content) in entries.iter().zip(contents) {
         match content {
             Content::File(bytes) => {
-                let file = SourceFile::new(&entry.path, bytes);
+                let file = SourceFile::loaded(&entry.path, bytes, loading.clone());
                 found.insert(entry.path.clone(), FileState::Present(file));
             }
             Content::Missing => missing.push(entry),

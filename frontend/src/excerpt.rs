@@ -83,11 +83,12 @@ impl RangeJson {
 
 /// The lines of a place, for the source map of a vertex.
 pub fn location(place: &Place) -> Location {
-    let lines = place.lines();
+    let (file, lines) = (place.file(), place.lines());
     let file = SourceInfo {
-        filename: place.file().path().to_owned(),
-        data: place.file().bytes().into(),
+        filename: file.path().to_owned(),
+        data: file.shared_bytes(),
         language: LANGUAGE.to_owned(),
+        loading: file.loading().cloned(),
     };
     Location { file: Arc::new(file), lines: LineRange::new(lines.first, lines.last) }
 }

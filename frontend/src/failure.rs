@@ -132,16 +132,16 @@ fn shortened(line: &str) -> Cow<'_, str> {
     }
 }
 
-/// The first of these places with their lines, as details of the status.
+/// The first of these places with their lines, as details of the status: the first one as the last detail, which is what
+/// clients print first.
 fn excerpts<'p>(status: Status, places: impl Iterator<Item = &'p Place>) -> Status {
     let mut bytes = 0;
-    places.take(MAX_EXCERPTS).fold(status, |status, place| {
+    let fitting = places.take(MAX_EXCERPTS).filter(|place| {
         bytes += place.file().bytes().len();
-        match bytes <= MAX_EXCERPT_BYTES {
-            true => status.with_json_detail("errdefs.Source", &Excerpt::of(place)),
-            false => status,
-        }
-    })
+        bytes <= MAX_EXCERPT_BYTES
+    });
+    let shown: Vec<Excerpt> = fitting.map(Excerpt::of).collect();
+    shown.iter().rev().fold(status, |status, one| status.with_json_detail("errdefs.Source", one))
 }
 
 #[cfg(test)]
@@ -163,6 +163,19 @@ mod tests {
         assert_eq!(status.message().lines().count(), MAX_LISTED + 1);
         assert!(status.message().ends_with("and 3 more"));
         assert_eq!(status.details().len(), MAX_EXCERPTS);
+    }
+
+    #[test]
+    fn what_is_told_first_is_shown_first() {
+        let file = SourceFile::new("m.json", b"{\n\n}".as_slice());
+        let at = |at: usize| Diagnostic::error("x", &Place::new(&file, Span::new(at, at + 1)), "wrong");
+        let status = Failure::Diagnostics(vec![at(0), at(3)]).into_status();
+        assert_eq!(status.message(), "m.json:1:1: wrong\nm.json:3:1: wrong");
+        let line = |at: usize| {
+            let body: serde_json::Value = serde_json::from_slice(&status.details()[at].value).unwrap();
+            body["ranges"][0]["start"]["line"].as_u64()
+        };
+        assert_eq!((line(0), line(1)), (Some(3), Some(1)), "clients print the last detail first");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bollard_buildkit_proto::pb;
 use llb_gen::llb::source::Http;
-use llb_gen::llb::{Copy, FileOp, Graph, Meta, OpDigest, Resources, State};
+use llb_gen::llb::{Copy, FileOp, Graph, Loading, Meta, OpDigest, Resources, State};
 use llb_gen::ordered::ordered;
 use prost::Message as _;
 
@@ -67,6 +67,15 @@ impl Folder {
     }
 }
 
+/// A source that files can be read from.
+#[derive(Debug, Clone)]
+pub struct Opened {
+    /// Its filesystem; nothing for the empty one.
+    pub reference: Option<Ref>,
+    /// How its files are loaded.
+    pub loading: Option<Loading>,
+}
+
 /// A definition to read files from.
 #[derive(Debug, Clone)]
 pub struct Source {
@@ -104,6 +113,19 @@ impl Source {
     /// The definition itself.
     pub fn definition(&self) -> &pb::Definition {
         &self.definition
+    }
+
+    /// How files of it are loaded.
+    pub fn loading(&self) -> Option<Loading> {
+        Loading::by(&self.definition)
+    }
+
+    /// Registers the definition, to read files from it.
+    ///
+    /// # Errors
+    /// BuildKit's own.
+    pub async fn open(&self, gateway: &impl Gateway) -> Result<Opened, Status> {
+        Ok(Opened { reference: self.solve(gateway).await?, loading: self.loading() })
     }
 
     /// Registers the definition; the empty filesystem has no handle.

@@ -10,7 +10,7 @@ use llb_gen::text::SourceFile;
 use crate::catalogue;
 use crate::failure::Failure;
 use crate::files::{self, Content};
-use crate::folder::{DOWNLOAD, Folder, Source};
+use crate::folder::{DOWNLOAD, Folder, Opened, Source};
 use crate::gateway::{Daemon, Gateway, Ref};
 use crate::ignore;
 use crate::local;
@@ -35,7 +35,7 @@ pub struct Opening {
     /// What of a client's context is never sent.
     pub ignore: Vec<String>,
     /// The folder of the client that most likely is the catalogue, and its files.
-    pub ahead: Option<(Folder, Option<Ref>)>,
+    pub ahead: Option<(Folder, Opened)>,
 }
 
 /// The capability of looking up sources, by which images get their digests.
@@ -61,7 +61,7 @@ impl Opening {
         };
         let ahead = async {
             let Some((folder, source)) = catalogue::ahead(options) else { return Ok(None) };
-            Ok(Some((folder, source.solve(gateway).await?)))
+            Ok(Some((folder, source.open(gateway).await?)))
         };
         let lock = async {
             match definition.lock == LockPlace::OfItsOwn && options.locked != Locked::Never {
@@ -82,7 +82,7 @@ impl Opening {
         }
         let definition = Solved { reference: solved?, ..definition };
         let lock = lock?;
-        let ahead: Option<(Folder, Option<Ref>)> = ahead.map_err(|status: Status| status)?;
+        let ahead: Option<(Folder, Opened)> = ahead.map_err(|status: Status| status)?;
         let (context, definition) = handed_in(gateway, options, &inputs, context, definition).await?;
         let (context, definition) = unpacked(gateway, options, context, definition).await?;
         let ignored = if ignore_source(&context) { ignored? } else { None };
@@ -286,9 +286,9 @@ async fn read_definition(
     let manifest = match (manifest?, local::lower_case_variant(path)) {
         (Content::Missing, Some(variant)) => {
             let content = files::read(gateway, definition.reference.as_ref(), &variant).await?;
-            source_file(&variant, content)?
+            source_file(&variant, content, definition)?
         }
-        (content, _) => source_file(path, content)?,
+        (content, _) => source_file(path, content, definition)?,
     };
     let patterns = match own? {
         Content::Missing => patterns(".dockerignore", general?)?,
@@ -304,9 +304,9 @@ async fn read_definition(
     Ok((manifest, patterns, lock))
 }
 
-fn source_file(path: &str, content: Content) -> Result<SourceFile, Failure> {
+fn source_file(path: &str, content: Content, definition: &Solved) -> Result<SourceFile, Failure> {
     match content {
-        Content::File(bytes) => Ok(SourceFile::new(path, bytes)),
+        Content::File(bytes) => Ok(SourceFile::loaded(path, bytes, definition.source.loading())),
         Content::Missing => {
             Err(Failure::refused(format!("the manifest `{path}` does not exist; name one with `-f`")))
         }

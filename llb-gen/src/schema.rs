@@ -88,7 +88,14 @@ const LOCK: &str = r#"{
 }"#;
 const POLICY: &str = r#"{
   "description": "what may serve models",
-  "signature": {"keys": ["keys/release.pub"]},
+  "signature": {
+    "keys": ["keys/release.pub"],
+    "identities": [{
+      "issuer": "https://token.actions.githubusercontent.com",
+      "identity": "https://github.com/example/models/.github/workflows/release.yml@refs/heads/main"
+    }],
+    "trusted_root": "sigstore/trusted_root.json"
+  },
   "platforms": {"require": ["linux/amd64"]},
   "fragments": {"deny": [{"name": "light", "versions": "<0.2.0"}]},
   "tests": {"require": ["core/python"]},

@@ -20,6 +20,7 @@ fn product(arch: &str) -> Graph {
         filename: "fragments/core/1.0.0/fragment.json".into(),
         data: Arc::default(),
         language: "JSON".into(),
+        loading: None,
     };
     let base = Image::new("docker.io/library/debian:12").platform(platform.clone());
     let base = base.meta(named("base] debian:12")).state();

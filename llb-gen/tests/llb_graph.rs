@@ -8,9 +8,9 @@ use std::sync::Arc;
 use bollard_buildkit_proto::pb;
 use llb_gen::llb::source::{Git, Http, Image, Local, OciLayout};
 use llb_gen::llb::{
-    Access, CachePolicy, Cap, ContentCache, Copy, Exec, ExecResult, FileOp, Graph, Id, LineRange, Location,
-    Meta, Mkdir, Mkfile, Mount, Network, Owner, Platform, ProgressGroup, Remove, Resources, Sharing,
-    SourceInfo, SpliceError, State, Symlink, Timestamp, diff, encode_definition, merge, source,
+    Access, CachePolicy, Cap, ContentCache, Copy, Exec, ExecResult, FileOp, Graph, Id, LineRange, Loading,
+    Location, Meta, Mkdir, Mkfile, Mount, Network, Owner, Platform, ProgressGroup, Remove, Resources,
+    Sharing, SourceInfo, SpliceError, State, Symlink, Timestamp, diff, encode_definition, merge, source,
 };
 use proptest::prelude::*;
 use prost::Message as _;
@@ -21,7 +21,8 @@ fn base() -> State {
 
 fn file(name: &str, lines: usize) -> Arc<SourceInfo> {
     let data = "line\n".repeat(lines).into_bytes();
-    Arc::new(SourceInfo { filename: name.to_owned(), data: data.into(), language: "JSON".to_owned() })
+    let (filename, language) = (name.to_owned(), "JSON".to_owned());
+    Arc::new(SourceInfo { filename, data: data.into(), language, loading: None })
 }
 
 fn at(name: &str, line: u32) -> Location {
@@ -83,7 +84,7 @@ fn one_op_made_twice_is_one_vertex_with_both_sayings() {
     assert_eq!(names, ["x.json", "y.json"]);
     let locations = &map.locations[one.vertex().unwrap().digest().as_str()].locations;
     let lines: Vec<i32> = locations.iter().map(|l| l.ranges[0].start.as_ref().unwrap().line).collect();
-    assert_eq!(lines, [2, 3]);
+    assert_eq!(lines, [3, 2], "a client prints the last one first, which is that of the first mention");
 }
 
 #[test]
@@ -268,16 +269,21 @@ fn sources_name_what_they_fetch() {
 
 #[test]
 fn a_definition_spliced_in_keeps_its_bytes_and_what_it_says() {
-    let group = ProgressGroup { id: "g".into(), name: "G".into() };
+    let group = ProgressGroup { id: "g".into(), name: "G".into(), weak: true };
     let inner = FileOp::on(&base()).mkfile(Mkfile::new("/f", 0o600, "x"));
-    let inner = inner.meta(Meta::named("inner").group(group).location(at("inner.json", 4))).state();
+    let loading = Loading::by(&marshal(&base()));
+    assert!(loading.is_some());
+    let loaded = Arc::new(SourceInfo { loading, ..SourceInfo::clone(&file("a.json", 9)) });
+    let outer = Location { file: loaded, lines: LineRange::new(2, 3) };
+    let about = Meta::named("inner").group(group).location(at("inner.json", 4)).location(outer);
+    let inner = inner.meta(about).state();
     let definition = marshal(&inner);
     let spliced = State::decode(&definition.encode_to_vec()).unwrap();
     assert_eq!(spliced, inner);
     assert_eq!(marshal(&spliced), definition);
     let used =
         Exec::new(["/f"]).root(&base()).mount(Mount::read_only("/f", &spliced).select("/f")).run().root();
-    assert_eq!(marshal(&used).source.unwrap().infos.len(), 1);
+    assert_eq!(marshal(&used).source.unwrap().infos.len(), 2);
 }
 
 #[test]

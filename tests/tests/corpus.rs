@@ -5,10 +5,15 @@
 mod house;
 #[path = "../../factory/sbom/fuzz/src/ordinary.rs"]
 mod ordinary;
+#[path = "../../factory/sbom/fuzz/src/side.rs"]
+#[expect(unreachable_pub, reason = "the file is the fuzz targets' library, too")]
+mod side;
 
 use std::path::{Path, PathBuf};
 
-use house::ENTRIES;
+fn entries() -> Vec<house::Entry> {
+    [house::ENTRIES, side::ENTRIES].concat()
+}
 
 fn fuzz() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../factory/sbom/fuzz")
@@ -16,15 +21,15 @@ fn fuzz() -> PathBuf {
 
 #[test]
 fn every_reader_has_a_target_and_a_corpus() {
-    ordinary::complete(&fuzz(), ENTRIES);
+    ordinary::complete(&fuzz(), &entries());
 }
 
 #[test]
 fn every_file_through_every_reader() {
-    ordinary::every_file(&fuzz(), ENTRIES);
+    ordinary::every_file(&fuzz(), &entries());
 }
 
 #[test]
 fn mutations_of_the_corpus() {
-    ordinary::mutations(&fuzz(), ENTRIES);
+    ordinary::mutations(&fuzz(), &entries());
 }

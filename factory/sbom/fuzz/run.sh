@@ -13,7 +13,7 @@ coverage="$coverage -Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-saniti
 target="$(rustc -vV | sed -n 's/^host: //p')"
 # Named by --target, so that build scripts and macros, which are not fuzzed, are built without the flags.
 RUSTFLAGS="$coverage --cfg fuzzing" cargo build --release --bins --target "$target"
-built="target/$target/release"
+built="${CARGO_TARGET_DIR:-target}/$target/release"
 
 minimise=0 seconds=60
 case "${1:-}" in

@@ -5,6 +5,8 @@ The fuzzer goes on from them; `run.sh --minimise` takes the best of what it foun
 (Debian: db5.3-util).
 """
 
+import base64
+import gzip
 import hashlib
 import io
 import json
@@ -12,6 +14,7 @@ import pathlib
 import sqlite3
 import struct
 import subprocess
+import tarfile
 import tempfile
 import zipfile
 import zlib
@@ -252,10 +255,136 @@ def house():
         seed("shared_databases", str(which), bytes([which]) + b"\0".join(t.encode() for t in (text, side, text + text)))
 
 
+def side():
+    """What registries, signers and builders say, and what people write for the side component."""
+    index, manifest = "application/vnd.oci.image.index.v1+json", "application/vnd.oci.image.manifest.v1+json"
+    in_toto = "application/vnd.in-toto+json"
+
+    def named(media_type, at, **more):
+        """A descriptor whose digest says by its last digit which document is meant."""
+        return {"mediaType": media_type, "digest": f"sha256:{at:064d}", "size": 2, **more}
+
+    amd64 = {"os": "linux", "architecture": "amd64"}
+    attested = {"vnd.docker.reference.type": "attestation-manifest", "vnd.docker.reference.digest": f"sha256:{1:064d}"}
+    config = {"os": "linux", "architecture": "amd64", "history": [{"created_by": "x"}, {"empty_layer": True}]}
+    spdx = {"spdxVersion": "SPDX-2.3", "name": "n", "packages": [{"SPDXID": "SPDXRef-r", "name": "r"},
+        {"SPDXID": "SPDXRef-a", "name": "openssl", "versionInfo": "3.0-1", "licenseDeclared": "MIT", "supplier": "Person: x",
+         "externalRefs": [{"referenceType": "purl", "referenceLocator": "pkg:deb/debian/openssl@3.0-1?arch=amd64"}],
+         "checksums": [{"algorithm": "SHA256", "checksumValue": "aa"}], "annotations": [{"comment": "fragment core@0.1.0"}]}],
+        "relationships": [{"spdxElementId": "SPDXRef-DOCUMENT", "relationshipType": "DESCRIBES", "relatedSpdxElement": "SPDXRef-r"},
+        {"spdxElementId": "SPDXRef-r", "relationshipType": "DEPENDS_ON", "relatedSpdxElement": "SPDXRef-a"}]}
+    cyclonedx = {"bomFormat": "CycloneDX", "components": [{"type": "library", "group": "org", "name": "log4j-core",
+        "version": "2.14", "purl": "pkg:maven/org/log4j-core@2.14", "components": [{"name": "i", "purl": "pkg:npm/%40s/n@1"}]}]}
+    said = lambda kind, predicate: {"_type": "https://in-toto.io/Statement/v1", "predicateType": kind,
+        "subject": [{"name": "a", "digest": {"sha256": f"{1:064d}"}}], "predicate": predicate}
+    dump = lambda value: json.dumps(value).encode()
+    documents = [
+        {"schemaVersion": 2, "mediaType": index, "manifests": [named(manifest, 1, platform=amd64),
+         named(manifest, 2, platform={"os": "unknown", "architecture": "unknown"}, annotations=attested)]},
+        {"schemaVersion": 2, "mediaType": manifest, "config": named("application/vnd.oci.image.config.v1+json", 3), "layers": []},
+        {"schemaVersion": 2, "mediaType": manifest, "config": named("application/vnd.oci.empty.v1+json", 3),
+         "layers": [named(in_toto, 4, annotations={"in-toto.io/predicate-type": "https://spdx.dev/Document"})]},
+        config, said("https://spdx.dev/Document", spdx),
+        {"schemaVersion": 2, "mediaType": manifest, "artifactType": "application/spdx+json", "config": named("x", 3),
+         "layers": [named("application/spdx+json", 6)], "subject": named(manifest, 1), "annotations": {"k": "v"}},
+        spdx,
+    ]
+    for at in (0, 1):
+        seed("image_document", str(at), dump(documents[at]))
+    seed("gathered", "index", b"\0".join(dump(one) for one in documents))
+    seed("gathered", "manifest", b"\0".join(dump(one) for one in [documents[1], documents[1], documents[5], config]))
+
+    def tarred(files):
+        out = io.BytesIO()
+        with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as tar:
+            for name, data in files:
+                info = tarfile.TarInfo(name)
+                info.size = len(data)
+                tar.addfile(info, io.BytesIO(data))
+        return out.getvalue()
+
+    blob = lambda media_type, data, **more: {"mediaType": media_type, "digest": "sha256:" + hashlib.sha256(data).hexdigest(),
+        "size": len(data), **more}
+    kept = dump(config)
+    image = dump({"schemaVersion": 2, "mediaType": manifest, "config": blob("c", kept), "layers": []})
+    path = lambda data: "blobs/sha256/" + hashlib.sha256(data).hexdigest()
+    listed = dump({"schemaVersion": 2, "manifests": [blob(manifest, image, platform=amd64,
+        annotations={"org.opencontainers.image.ref.name": "v1"})]})
+    seed("oci_layout", "one", tarred([("oci-layout", b'{"imageLayoutVersion": "1.0.0"}'), ("index.json", listed), (path(image), image),
+        (path(kept), kept)]).rstrip(b"\0") + b"\0" * 1024)
+    packed = lambda data: gzip.compress(data, mtime=0)
+    seed("evidence", "log", packed(b"words\n"))
+    seed("evidence", "outputs", packed(tarred([("core/a.stdout", b"x"), ("a" * 120 + "/b", b"y")])))
+    seed("challenge", "bearer", 'Bearer realm="https://a.test/t",service="r",scope="repository:a/b:pull,push", Basic realm="a, \\"b"')
+    seed("link_header", "next", '</first>; rel=first, </v2/a/referrers/x?last=y>; title=x; rel="next"')
+    basic = base64.b64encode(b"me:p:w").decode()
+    seed("docker_config", "auths", dump({"auths": {"reg.test:5000": {"auth": basic}, "https://index.docker.io/v1/": {"identitytoken": "t"},
+        "x": {"username": "u", "password": "p"}}, "credHelpers": {"y": "z"}, "credsStore": "s"}))
+    seed("image_name", "digest", "registry:reg.test:5000/a/b:v1@sha256:" + "a" * 64)
+    seed("image_name", "short", "debian:bookworm-slim")
+    seed("image_name", "platform", "linux/arm64/v8")
+    statement = dump(said("https://spdx.dev/Document", spdx))
+    envelope = {"payloadType": in_toto, "payload": base64.b64encode(statement).decode(),
+        "signatures": [{"keyid": "", "sig": base64.b64encode(b"0" * 64).decode()}]}
+    bundle = {"mediaType": "application/vnd.dev.sigstore.bundle.v0.3+json", "dsseEnvelope": envelope,
+        "verificationMaterial": {"publicKey": {"hint": "h"}}}
+    for target in ("statement", "envelope"):
+        seed(target, "envelope", dump(envelope))
+    for target in ("statement", "bundle"):
+        seed(target, "bundle", dump(bundle))
+    seed("statement", "plain", statement)
+    seed("image_signature", "one", dump({"critical": {"identity": {"docker-reference": "a"}, "type": "cosign container image signature",
+        "image": {"docker-manifest-digest": "sha256:" + "a" * 64}}, "optional": None}) + b"\0" + base64.b64encode(b"0" * 64))
+    pem = lambda label, data: f"-----BEGIN {label}-----\n" + base64.encodebytes(data).decode() + f"-----END {label}-----\n"
+    seed("key_file", "ed25519", pem("PRIVATE KEY", bytes.fromhex("302e020100300506032b657004220420") + b"\1" * 32))
+    seed("key_file", "encrypted", pem("ENCRYPTED SIGSTORE PRIVATE KEY", dump({"kdf": {"name": "scrypt", "params": {"N": 2, "r": 1,
+        "p": 1}, "salt": "AAAA"}, "cipher": {"name": "nacl/secretbox", "nonce": "A" * 32}, "ciphertext": "A" * 64})))
+    seed("key_file", "public", pem("PUBLIC KEY", bytes.fromhex("302a300506032b6570032100") + b"\1" * 32))
+    seed("list_of_packages", "spdx", dump(spdx))
+    seed("list_of_packages", "cyclonedx", dump(cyclonedx))
+    vcs = {"vcs": {"source": "https://git.test/x"}}
+    source = {"uri": "https://git.test/x.git#main"}
+    seed("provenance", "old", dump({"builder": {"id": "b"}, "invocation": {"configSource": source},
+        "metadata": {"https://mobyproject.org/buildkit@v1#metadata": vcs}}))
+    seed("provenance", "new", dump({"buildDefinition": {"externalParameters": {"configSource": source}},
+        "runDetails": {"builder": {"id": "b"}, "metadata": {"buildkit_metadata": vcs}}}))
+    seed("provenance", "time", "2026-11-20T10:00:43.5Z")
+    digest = lambda digit: "sha256:" + digit * 64
+    record = {"schema_version": 1, "build_id": "b-1", "manifest_id": "app", "product_id": "r.io/app", "base_digest": digest("b"),
+        "fragments": [{"name": "core", "version": "0.1.0", "digest": digest("c")}], "platform": "linux/amd64", "arch": "amd64",
+        "execution": "native", "selection_key": digest("1"), "test_hash": digest("2"), "tests": [{"name": "core/python",
+        "verdict": "pass", "location": "f.json:1", "wall_ms": 1, "cpu_ms": 1, "peak_memory": 1}], "result": {"status": "pass",
+        "tested_at": "2026-11-20T10:00:43Z"}, "evidence": {"path": "evidence/b-1.log"}, "frontend_version": "0.1.0", "helper_version": "0.1.0"}
+    error = {"schema_version": 1, "build_id": "b-1", "manifest_id": "app", "kind": "step", "message": "m", "log_excerpt": ["x"]}
+    seed("record", "two", dump(record) + b"\0" + dump(error))
+    seed("statement", "record", dump(said("https://factory.invalid/record/v1", {"record": record, "evidence": "words"})))
+    seed("policy", "all", dump({"signature": {"keys": ["keys/release.pub"]}, "platforms": {"require": ["linux/amd64"]},
+        "builder": ["https://ci.example/*"], "source": {"repositories": ["https://git.example/*"]}, "fragments": {"require":
+        [{"name": "security", "versions": ">=0.1.0"}]}, "tests": {"require": ["core/python"]}, "gpu": {"models": ["NVIDIA H*"],
+        "driver": ">=550", "excused": [{"manifest": "a", "until": "2027-03-31", "reason": "r"}]}, "sbom": {"formats": ["spdx"]},
+        "packages": {"deny": [{"name": "xz-utils", "versions": ">=5.6.0,<5.6.2", "purl": "pkg:deb/debian/xz-utils"}]},
+        "record": {"max_age_days": 30}, "base": {"images": ["debian:bookworm-slim"]}}))
+    hashed = {"version": "3.7", "hashes": [digest("c")]}
+    seed("lock", "one", dump({"schema_version": 1, "manifest": "llm_serve", "images": {"docker.io/library/debian:bookworm-slim":
+        {"digest": digest("a"), "platforms": {"linux/amd64": {"architecture": "amd64", "os": "linux", "config": {"Env": ["A=b"]}}}}},
+        "fragments": {"core 0.1.0": {"linux/amd64": {"built_on": ["debian:bookworm-slim"], "steps": {"steps/0": {"asked": ["python3"],
+        "apt": {"python3": "3.11.2-1+b1"}}, "steps/1": {"asked": ["-r r.txt"], "pip": {"files": {"r.txt": digest("b")}, "options": [],
+        "packages": {"idna": hashed}}}}}}}}))
+    seed("installer", "apt", "Inst a [1] (1:2-1 Debian:12/stable [amd64])\nConf a\n")
+    seed("installer", "pip", dump({"install": [{"metadata": {"name": "A_b", "version": "1"}, "download_info": {"url": "https://x",
+        "archive_info": {"hashes": {"sha256": "a" * 64}, "hash": "sha256=" + "a" * 64}}}]}))
+    seed("installer", "uv", "# x\na==1 \\\n    --hash=sha256:" + "a" * 64 + "\nb==2 --hash=sha256:" + "b" * 64 + "\n")
+    seed("installer", "requirements", "-r other.txt\n--index-url https://x # words\na==1\n-c ../c.txt\n")
+    seed("versions", "debian", ">=1:2.0~rc1-1,<3\n1:2.0-1+b2")
+    seed("versions", "python", ">=1!2.0rc1.post2.dev3,!=2\n1!2.0.0a1+local.7")
+    seed("versions", "semantic", ">=1.2,<2\nv1.2.3-rc.1+build")
+
+
 sqlite()
 ndb()
 bdb()
 house()
+side()
 programs()
 archives()
 models()

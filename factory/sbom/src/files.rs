@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use crate::limits;
 use crate::model::Warning;
-use crate::root::Root;
+use crate::root::{Kind, Root, Wish};
 use crate::settle::Settled;
 
 /// Which files a document lists.
@@ -155,6 +155,11 @@ fn collect(
     let mut cut = false;
     let records = &mut files.records;
     let seen = root.walk(
+        &mut |place| match place.kind() {
+            Kind::Directory => Wish::yes_if(listing == Listing::All || owned_below(settled, place.path())),
+            Kind::File => Wish::yes_if(listing == Listing::All || is_owned(settled, place.path())),
+            Kind::Symlink => Wish::No,
+        },
         &mut |entry| {
             if !entry.is_file() {
                 return true;
@@ -167,7 +172,7 @@ fn collect(
             }
             if records.len() >= limits::FILES {
                 cut = true;
-                return true;
+                return false;
             }
             let path = entry.path().to_vec();
             batch.push(Job { at: records.len(), path: path.clone() });
@@ -189,9 +194,24 @@ fn collect(
 }
 
 fn owners_of(settled: &Settled, path: &[u8]) -> Vec<usize> {
-    let first = settled.owners.partition_point(|(known, _)| known.as_slice() < path);
-    let owners = settled.owners.iter().skip(first).take_while(|(known, _)| known == path);
+    let owners = from(settled, path).iter().take_while(|(known, _)| known == path);
     owners.map(|(_, package)| *package).collect()
+}
+
+fn is_owned(settled: &Settled, path: &[u8]) -> bool {
+    from(settled, path).first().is_some_and(|(known, _)| known == path)
+}
+
+/// Whether a package owns something below this directory.
+fn owned_below(settled: &Settled, directory: &[u8]) -> bool {
+    let inside = [directory, b"/"].concat();
+    from(settled, &inside).first().is_some_and(|(known, _)| known.starts_with(&inside))
+}
+
+/// What is owned, from this path on.
+fn from<'a>(settled: &'a Settled, path: &[u8]) -> &'a [(Vec<u8>, usize)] {
+    let first = settled.owners.partition_point(|(known, _)| known.as_slice() < path);
+    settled.owners.get(first..).unwrap_or_default()
 }
 
 fn work(root: &Root, take: &Mutex<Receiver<Vec<Job>>>, total: &AtomicU64) -> Vec<Done> {

@@ -199,7 +199,7 @@ mod tests {
             .collect();
         assert_eq!(notes.len(), 2, "{notes:?}");
         assert!(notes[0].ends_with("pkg:deb/debian/b@1?arch=all&distro=debian-12"), "{notes:?}");
-        assert!(!value.to_string().contains("OPERATING-SYSTEM"), "the system was there before");
+        assert!(!value.to_string().contains("OPERATING_SYSTEM"), "the system was there before");
 
         let parts = dir.path().join("parts/core-0.1.0");
         fs::create_dir_all(&parts).unwrap();

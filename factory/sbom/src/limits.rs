@@ -5,8 +5,9 @@
 pub const ENTRIES: u64 = 20_000_000;
 /// Directories inside of one another.
 pub const DEPTH: usize = 256;
-/// Entries of one directory that are held at a time. A larger directory is read in several passes.
-pub const DIRECTORY_CHUNK: usize = 500_000;
+/// Bytes of names that are held at a time, of all directories that are open. Only what is wanted is held: a directory that has
+/// more of it is read again for the rest.
+pub const NAMES: usize = 64 << 20;
 /// Symbolic links that one path may lead through, as in the kernel.
 pub const SYMLINKS: usize = 40;
 /// Bytes of a file with metadata (a package database, a METADATA, a package.json).

@@ -7,7 +7,7 @@ use crate::files::{self, Listing};
 use crate::fragment::{self, Fragment};
 use crate::limits;
 use crate::model::Inventory;
-use crate::root::{Kind, Root};
+use crate::root::{Kind, Root, Wish};
 use crate::settle::{Settled, settle};
 use crate::write::{About, Document, date};
 
@@ -73,11 +73,25 @@ pub fn inventory(root: &Root) -> Inventory {
     }
     let mut problems = Vec::new();
     let seen = root.walk(
-        &mut |entry| {
-            for cataloger in catalogers.iter().filter(|cataloger| cataloger.wants(entry)) {
-                cataloger.found(root, entry, &mut out);
+        &mut |place| {
+            if place.kind() == Kind::Directory {
+                return Wish::Yes;
             }
-            entry.kind() == Kind::Directory
+            let wishes = catalogers.iter().map(|cataloger| cataloger.wants(place));
+            wishes.max().unwrap_or(Wish::No)
+        },
+        &mut |entry| {
+            for cataloger in &catalogers {
+                let wanted = match cataloger.wants(entry.place()) {
+                    Wish::No => false,
+                    Wish::IfExecutable => entry.executable(),
+                    Wish::Yes => true,
+                };
+                if wanted {
+                    cataloger.found(root, entry, &mut out);
+                }
+            }
+            true
         },
         &mut |problem| {
             if problems.len() < limits::WARNINGS {

@@ -16,7 +16,7 @@ const ALGORITHMS: [(&str, &str); 5] =
     [("MD5", "MD5"), ("SHA1", "SHA-1"), ("SHA256", "SHA-256"), ("SHA384", "SHA-384"), ("SHA512", "SHA-512")];
 /// SPDX's words for what something is, and CycloneDX's. Whatever else it is, is a library.
 const PURPOSES: [(&str, &str); 3] =
-    [("APPLICATION", "application"), ("OPERATING-SYSTEM", "operating-system"), ("FIRMWARE", "firmware")];
+    [("APPLICATION", "application"), ("OPERATING_SYSTEM", "operating-system"), ("FIRMWARE", "firmware")];
 /// What CycloneDX calls a file.
 const FILE: &str = "file";
 
@@ -335,6 +335,6 @@ mod tests {
         let names: Vec<&str> = bill.items.iter().map(|one| one.name.as_str()).collect();
         assert_eq!((names, bill.beside[0].name.as_str()), (vec!["debian", "org.x/y"], "/bin/x"));
         assert_eq!(bill.items[1].licence.as_deref(), Some("MIT, My own, A OR B"));
-        assert_eq!((bill.items[0].purpose.as_str(), bill.items[1].purls.len()), ("OPERATING-SYSTEM", 1));
+        assert_eq!((bill.items[0].purpose.as_str(), bill.items[1].purls.len()), ("OPERATING_SYSTEM", 1));
     }
 }

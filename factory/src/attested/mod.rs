@@ -6,6 +6,8 @@
 mod bill;
 mod cyclonedx;
 mod files;
+#[doc(hidden)]
+pub mod fuzzing;
 mod gather;
 pub mod kinds;
 mod packages;

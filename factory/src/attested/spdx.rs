@@ -117,7 +117,8 @@ impl From<PackageJson> for Item {
             licence: said(package.license_declared),
             supplier: said(package.supplier),
             fragments: package.annotations.into_iter().filter_map(fragment).collect(),
-            purpose: package.primary_package_purpose,
+            // The specification's text spells it with a hyphen, its JSON schema with an underscore.
+            purpose: package.primary_package_purpose.replace('-', "_"),
             checksums: package.checksums,
             ..Self::default()
         };

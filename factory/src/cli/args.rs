@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::buildx::Buildx;
 use crate::build::CompressionKind;
 use crate::engine::{Architecture, EngineName, EngineSpec, Suite};
 use crate::frontend_image::Platform;
@@ -96,18 +97,11 @@ pub(crate) struct FrontendBuild {
 pub(crate) struct Build {
     /// A manifest's id, or the path of its file
     pub(crate) manifest: String,
-    /// Name of the engine of ours to build with
-    #[arg(long, env = EngineSpec::VARIABLE, default_value_t, value_name = "NAME")]
-    pub(crate) engine: EngineName,
-    /// Print the docker command that would run, and stop
-    #[arg(long)]
-    pub(crate) print: bool,
+    #[command(flatten)]
+    pub(crate) buildx: Buildx,
     /// Do not run the build's report, and leave nothing in .factory/records
     #[arg(long)]
     pub(crate) no_report: bool,
-    /// Use this frontend image instead of the manifest's
-    #[arg(long, value_name = "IMAGE")]
-    pub(crate) frontend: Option<String>,
     /// Name the image this way instead of the product's names
     #[arg(long, short, value_name = "NAME")]
     pub(crate) tag: Vec<String>,
@@ -129,24 +123,9 @@ pub(crate) struct Build {
     /// Take these from the cache no more
     #[arg(long, value_name = "NAME")]
     pub(crate) no_cache_filter: Vec<String>,
-    /// A value for one of the manifest's args
-    #[arg(long, value_name = "NAME=VALUE")]
-    pub(crate) build_arg: Vec<String>,
-    /// A further context
-    #[arg(long, value_name = "NAME=PLACE")]
-    pub(crate) build_context: Vec<String>,
-    /// A secret for build steps
-    #[arg(long, value_name = "SPEC")]
-    pub(crate) secret: Vec<String>,
-    /// An SSH agent or key for build steps
-    #[arg(long, value_name = "SPEC")]
-    pub(crate) ssh: Vec<String>,
     /// A label of the image
     #[arg(long, value_name = "NAME=VALUE")]
     pub(crate) label: Vec<String>,
-    /// How buildx shows progress: auto, plain, tty, quiet, rawjson
-    #[arg(long, value_name = "KIND")]
-    pub(crate) progress: Option<String>,
     /// Write buildx's metadata there
     #[arg(long, value_name = "FILE")]
     pub(crate) metadata_file: Option<PathBuf>,
@@ -159,9 +138,6 @@ pub(crate) struct Build {
     /// Compress layers that are there already anew, the base's too
     #[arg(long, requires = "compression")]
     pub(crate) force_compression: bool,
-    /// A cache to read
-    #[arg(long, value_name = "SPEC")]
-    pub(crate) cache_from: Vec<String>,
     /// A cache to write
     #[arg(long, value_name = "SPEC")]
     pub(crate) cache_to: Vec<String>,
@@ -171,51 +147,26 @@ pub(crate) struct Build {
     /// SBOM attestation: true, false, generator=IMAGE
     #[arg(long, value_name = "SPEC")]
     pub(crate) sbom: Option<String>,
-    /// Words for docker buildx build, as they are
-    #[arg(last = true, value_name = "BUILDX OPTIONS")]
-    pub(crate) rest: Vec<String>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Plan {
     /// A plan's id, or the path of its file
     pub(crate) plan: String,
-    /// Name of the engine of ours to build with
-    #[arg(long, env = EngineSpec::VARIABLE, default_value_t, value_name = "NAME")]
-    pub(crate) engine: EngineName,
+    #[command(flatten)]
+    pub(crate) buildx: Buildx,
     /// Expand the plan, say what would be tried, and stop
-    #[arg(long)]
+    #[arg(long, conflicts_with = "print")]
     pub(crate) dry_run: bool,
-    /// Print the docker command of the plan, and stop
-    #[arg(long, conflicts_with = "dry_run")]
-    pub(crate) print: bool,
     /// How to print the answer
     #[arg(long, value_enum, default_value_t = PlanFormat::Text)]
     pub(crate) format: PlanFormat,
-    /// Use this frontend image instead of the plan's
-    #[arg(long, value_name = "IMAGE")]
-    pub(crate) frontend: Option<String>,
     /// Take nothing from the cache
     #[arg(long)]
     pub(crate) no_cache: bool,
     /// Take these from the cache no more
     #[arg(long, value_name = "NAME")]
     pub(crate) no_cache_filter: Vec<String>,
-    /// A value for one of the manifest's args
-    #[arg(long, value_name = "NAME=VALUE")]
-    pub(crate) build_arg: Vec<String>,
-    /// A secret for build steps
-    #[arg(long, value_name = "SPEC")]
-    pub(crate) secret: Vec<String>,
-    /// A cache to read
-    #[arg(long, value_name = "SPEC")]
-    pub(crate) cache_from: Vec<String>,
-    /// How buildx shows progress: auto, plain, tty, quiet, rawjson
-    #[arg(long, value_name = "KIND")]
-    pub(crate) progress: Option<String>,
-    /// Words for docker buildx build, as they are
-    #[arg(last = true, value_name = "BUILDX OPTIONS")]
-    pub(crate) rest: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -4,24 +4,24 @@ use std::path::{Path, PathBuf};
 
 use super::answer;
 use super::args::Build;
+use super::buildx::in_one_word_each;
 use crate::build::{self, BuildRequest, Compression, Product, shell_line};
 use crate::engine::{Engine, EngineSpec};
 use crate::exit::{Error, Result};
 use crate::frontend_image::{DEV_IMAGE, Platform};
 use crate::progress::for_terminal;
 use crate::reports;
-use crate::site_ca;
 
 pub(crate) fn run(arguments: Build) -> Result<()> {
     let here = std::env::current_dir().map_err(|e| Error::Usage(format!("the current folder: {e}")))?;
     let product = Product::find(&arguments.manifest, &here)?;
-    let spec = EngineSpec::of(arguments.engine.clone());
-    let print = arguments.print;
+    let (spec, print) = (arguments.buildx.spec(), arguments.buildx.print);
+    let replaces_catalogue = arguments.buildx.replaces_catalogue();
     let request = request(arguments, &here)?;
     // Faults of the tags are found before anything starts.
     let words = request.words(&product, Platform::host().as_str())?;
     // With another catalogue the fragments are not ours to look at.
-    if !replaces_catalogue(&request.options) {
+    if !replaces_catalogue {
         product.check()?;
     }
     if request.follows_lock() {
@@ -49,10 +49,6 @@ pub(super) fn seen_from(path: &Path, here: &Path) -> PathBuf {
     path.strip_prefix(here).unwrap_or(path).to_owned()
 }
 
-fn replaces_catalogue(options: &[String]) -> bool {
-    options.iter().any(|option| option.trim_start_matches("--build-context=").starts_with("fragments="))
-}
-
 fn print_command(
     product: &Product,
     request: &BuildRequest,
@@ -69,7 +65,6 @@ fn print_command(
 }
 
 fn request(mut arguments: Build, here: &Path) -> Result<BuildRequest> {
-    let own_ca = arguments.secret.iter().any(|s| is_site_ca(s));
     let no_names = arguments.tag.is_empty() && makes_no_product(&arguments);
     if let Some(kind) = arguments.compression {
         let level = arguments.compression_level;
@@ -79,18 +74,14 @@ fn request(mut arguments: Build, here: &Path) -> Result<BuildRequest> {
     Ok(BuildRequest {
         no_names,
         options: options(&arguments),
-        frontend: arguments.frontend,
+        site_ca: arguments.buildx.site_ca(),
+        frontend: arguments.buildx.frontend,
         image_names: arguments.tag,
         platforms: arguments.platform,
-        site_ca: site_ca::named_by_environment().filter(|_| !own_ca),
         // buildx runs in the project's root, the user may stand elsewhere.
         metadata_file: arguments.metadata_file.map(|file| here.join(file)),
         no_report: arguments.no_report,
     })
-}
-
-pub(super) fn is_site_ca(secret: &str) -> bool {
-    secret.split(',').any(|part| part.strip_prefix("id=") == Some(site_ca::SECRET_ID))
 }
 
 /// Whether the result is something else than the product's image: a target of its own, a folder, an archive with its
@@ -106,29 +97,22 @@ fn makes_no_product(arguments: &Build) -> bool {
 
 /// The options that go to buildx as they are.
 fn options(arguments: &Build) -> Vec<String> {
-    let mut words = vec![];
     let one = |option: &Option<String>| option.iter().cloned().collect::<Vec<_>>();
-    for (name, values) in [
+    let mut words = in_one_word_each(&[
         ("--target", &one(&arguments.target)),
         ("--output", &arguments.output),
         ("--no-cache-filter", &arguments.no_cache_filter),
-        ("--build-arg", &arguments.build_arg),
-        ("--build-context", &arguments.build_context),
-        ("--secret", &arguments.secret),
-        ("--ssh", &arguments.ssh),
+    ]);
+    words.extend(arguments.buildx.words());
+    words.extend(in_one_word_each(&[
         ("--label", &arguments.label),
-        ("--cache-from", &arguments.cache_from),
         ("--cache-to", &arguments.cache_to),
         ("--provenance", &one(&arguments.provenance)),
         ("--sbom", &one(&arguments.sbom)),
-        ("--progress", &one(&arguments.progress)),
-    ] {
-        // In one word, so that a value may begin with a hyphen.
-        words.extend(values.iter().map(|value| format!("{name}={value}")));
-    }
+    ]));
     let flags = [("--push", arguments.push), ("--no-cache", arguments.no_cache)];
     words.extend(flags.into_iter().filter(|(_, on)| *on).map(|(name, _)| name.to_owned()));
-    words.extend(arguments.rest.iter().cloned());
+    words.extend(arguments.buildx.rest.iter().cloned());
     words
 }
 
@@ -203,11 +187,5 @@ mod tests {
         assert_eq!(fault.exit(), crate::exit::Exit::Usage);
         let alone = Arguments::try_parse_from(["factory", "build", "a", "--compression-level", "3"]);
         assert!(alone.is_err(), "a level of nothing");
-    }
-
-    #[test]
-    fn a_secret_of_that_id_replaces_ours() {
-        assert!(is_site_ca("id=factory_ca,src=/x"));
-        assert!(!is_site_ca("id=factory_cat,src=/x"));
     }
 }

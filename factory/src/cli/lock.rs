@@ -3,19 +3,20 @@
 use clap::Args;
 
 use super::answer;
-use super::build::is_site_ca;
+use super::buildx::Buildx;
 use crate::build::{Product, shell_line};
-use crate::engine::{Engine, EngineName, EngineSpec};
+use crate::engine::Engine;
 use crate::exit::{Error, Result};
 use crate::lock::{self, LockRequest, Locked};
 use crate::progress::for_terminal;
-use crate::site_ca;
 
 /// What `factory lock` takes.
 #[derive(Debug, Args)]
 pub(crate) struct Lock {
     /// A manifest's id, or the path of its file
     pub(crate) manifest: String,
+    #[command(flatten)]
+    pub(crate) buildx: Buildx,
     /// Resolve everything anew, not only what the lock does not have
     #[arg(long)]
     pub(crate) update: bool,
@@ -25,46 +26,15 @@ pub(crate) struct Lock {
     /// Platforms to resolve for; all of the product's by default
     #[arg(long, value_delimiter = ',')]
     pub(crate) platform: Vec<String>,
-    /// Name of the engine of ours to ask
-    #[arg(long, env = EngineSpec::VARIABLE, default_value_t, value_name = "NAME")]
-    pub(crate) engine: EngineName,
-    /// Print the docker command that would run, and stop
-    #[arg(long)]
-    pub(crate) print: bool,
-    /// Use this frontend image instead of the manifest's
-    #[arg(long, value_name = "IMAGE")]
-    pub(crate) frontend: Option<String>,
-    /// A value for one of the manifest's args
-    #[arg(long, value_name = "NAME=VALUE")]
-    pub(crate) build_arg: Vec<String>,
-    /// A further context
-    #[arg(long, value_name = "NAME=PLACE")]
-    pub(crate) build_context: Vec<String>,
-    /// A secret for build steps
-    #[arg(long, value_name = "SPEC")]
-    pub(crate) secret: Vec<String>,
-    /// An SSH agent or key for build steps
-    #[arg(long, value_name = "SPEC")]
-    pub(crate) ssh: Vec<String>,
-    /// A cache to read
-    #[arg(long, value_name = "SPEC")]
-    pub(crate) cache_from: Vec<String>,
-    /// How buildx shows progress: auto, plain, tty, quiet, rawjson
-    #[arg(long, value_name = "KIND")]
-    pub(crate) progress: Option<String>,
-    /// Words for docker buildx build, as they are
-    #[arg(last = true, value_name = "BUILDX OPTIONS")]
-    pub(crate) rest: Vec<String>,
 }
 
 pub(crate) fn run(arguments: Lock) -> Result<()> {
     let here = std::env::current_dir().map_err(|e| Error::Usage(format!("the current folder: {e}")))?;
     let product = Product::find(&arguments.manifest, &here)?;
-    if !arguments.build_context.iter().any(|context| context.starts_with("fragments=")) {
+    if !arguments.buildx.replaces_catalogue() {
         product.check()?;
     }
-    let spec = EngineSpec::of(arguments.engine.clone());
-    let print = arguments.print;
+    let (spec, print) = (arguments.buildx.spec(), arguments.buildx.print);
     let request = request(arguments);
     if print {
         let env = Engine::find(&spec)?.map(|handle| handle.env).unwrap_or_default();
@@ -93,27 +63,14 @@ fn text(locked: &Locked, request: &LockRequest) -> String {
 }
 
 fn request(arguments: Lock) -> LockRequest {
-    let own_ca = arguments.secret.iter().any(|secret| is_site_ca(secret));
-    let progress: Vec<String> = arguments.progress.into_iter().collect();
-    let mut options = Vec::new();
-    for (name, values) in [
-        ("--build-arg", &arguments.build_arg),
-        ("--build-context", &arguments.build_context),
-        ("--secret", &arguments.secret),
-        ("--ssh", &arguments.ssh),
-        ("--cache-from", &arguments.cache_from),
-        ("--progress", &progress),
-    ] {
-        options.extend(values.iter().map(|value| format!("{name}={value}")));
-    }
-    options.extend(arguments.rest);
+    let buildx = arguments.buildx;
     LockRequest {
         update: arguments.update,
         check: arguments.check,
-        frontend: arguments.frontend,
+        site_ca: buildx.site_ca(),
+        options: [buildx.words(), buildx.rest].concat(),
+        frontend: buildx.frontend,
         platforms: arguments.platform,
-        site_ca: site_ca::named_by_environment().filter(|_| !own_ca),
-        options,
     }
 }
 

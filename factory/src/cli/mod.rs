@@ -3,6 +3,7 @@
 mod args;
 mod bake;
 mod build;
+mod buildx;
 mod diff;
 mod engine;
 mod export;

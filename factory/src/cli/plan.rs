@@ -6,9 +6,10 @@ use serde::Serialize;
 
 use super::answer;
 use super::args::{Plan, PlanFormat};
-use super::build::{is_site_ca, seen_from};
+use super::build::seen_from;
+use super::buildx::in_one_word_each;
 use crate::build::shell_line;
-use crate::engine::{Engine, EngineSpec};
+use crate::engine::Engine;
 use crate::exit::{Error, Result};
 use crate::frontend_image::Platform;
 use crate::plans::{self, Outcome, PlanFile};
@@ -27,8 +28,7 @@ pub(crate) fn run(arguments: Plan) -> Result<()> {
         let why = "--format github is a matrix of what is still to be built: it goes with --dry-run";
         return Err(Error::Usage(why.to_owned()));
     }
-    let spec = EngineSpec::of(arguments.engine.clone());
-    let print = arguments.print;
+    let (spec, print) = (arguments.buildx.spec(), arguments.buildx.print);
     let options = options(arguments);
     if print {
         let env = Engine::find(&spec)?.map(|handle| handle.env).unwrap_or_default();
@@ -98,25 +98,15 @@ fn as_expected(summary: &Summary) -> Result<()> {
 
 /// The words for buildx.
 fn options(arguments: Plan) -> Vec<String> {
-    let mut words = vec![];
-    let own_ca = arguments.secret.iter().any(|secret| is_site_ca(secret));
-    if let Some(bundle) = site_ca::named_by_environment().filter(|_| !own_ca) {
-        words.push(format!("--secret=id={},src={}", site_ca::SECRET_ID, bundle.display()));
-    }
-    let frontend: Vec<String> =
-        arguments.frontend.iter().map(|image| format!("BUILDKIT_SYNTAX={image}")).collect();
-    for (name, values) in [
-        ("--build-arg", &frontend),
-        ("--build-arg", &arguments.build_arg),
-        ("--secret", &arguments.secret),
-        ("--no-cache-filter", &arguments.no_cache_filter),
-        ("--cache-from", &arguments.cache_from),
-        ("--progress", &arguments.progress.into_iter().collect()),
-    ] {
-        words.extend(values.iter().map(|value| format!("{name}={value}")));
-    }
+    let buildx = arguments.buildx;
+    let bundle =
+        buildx.site_ca().map(|file| format!("--secret=id={},src={}", site_ca::SECRET_ID, file.display()));
+    let frontend = buildx.frontend.iter().map(|image| format!("--build-arg=BUILDKIT_SYNTAX={image}"));
+    let mut words: Vec<String> = bundle.into_iter().chain(frontend).collect();
+    words.extend(buildx.words());
+    words.extend(in_one_word_each(&[("--no-cache-filter", &arguments.no_cache_filter)]));
     words.extend(arguments.no_cache.then(|| "--no-cache".to_owned()));
-    words.extend(arguments.rest);
+    words.extend(buildx.rest);
     words
 }
 

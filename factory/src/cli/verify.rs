@@ -7,17 +7,19 @@ use clap::Args;
 use llb_gen::lower::rfc3339;
 use llb_gen::model::{ImageRef, Platform};
 use llb_gen::parse::RawPolicy;
-use llb_gen::policy::{KeySource, Policy, SignatureRule};
+use llb_gen::policy::{Glob, KeySource, Policy, SignatureRule};
 use llb_gen::text::{Located, SourceFile};
 
 use super::answer;
 use super::args::Format;
 use super::keys::public_key;
+use super::sign::{now, trusted_root};
 use crate::exit::{Error, Result};
 use crate::images::{Places, Source};
-use crate::policy::{Answer, Asked, Outcome, Question, gather, judge};
+use crate::policy::{Answer, Asked, AskedIdentity, Outcome, Question, gather, judge};
 use crate::registry::{Access, Fault, digest_of};
-use crate::signing::PublicKey;
+use crate::signing::keyless::{IdentityMatch, Trust};
+use crate::signing::{PublicKey, Trusted};
 
 /// Nothing is gained by what cannot be looked at: only an image of which every rule holds is accepted.
 #[derive(Debug, Args)]
@@ -27,9 +29,18 @@ pub(crate) struct Verify {
     /// The policy
     #[arg(long, value_name = "FILE")]
     pub(crate) policy: PathBuf,
-    /// Trust this public key instead of the policy's
+    /// Trust this public key instead of the policy's keys and identities
     #[arg(long, value_name = "FILE")]
     pub(crate) key: Vec<PathBuf>,
+    /// Trust keyless signatures of this identity instead of the policy's keys and identities; `*` stands for anything
+    #[arg(long, value_name = "PATTERN", requires = "issuer")]
+    pub(crate) identity: Option<Glob>,
+    /// Who has to say that it is that identity
+    #[arg(long, value_name = "PATTERN", requires = "identity")]
+    pub(crate) issuer: Option<Glob>,
+    /// Sigstore's trusted_root.json, instead of the policy's: who is believed about identities
+    #[arg(long, value_name = "FILE")]
+    pub(crate) trusted_root: Option<PathBuf>,
     /// Judge these platforms alone
     #[arg(long, value_delimiter = ',')]
     pub(crate) platform: Vec<Platform>,
@@ -40,20 +51,22 @@ pub(crate) struct Verify {
 
 pub(crate) fn run(arguments: &Verify) -> Result<()> {
     let (mut policy, digest) = read(&arguments.policy)?;
-    let keys = keys(arguments, &mut policy)?;
     let now = SystemTime::now();
+    let (keys, trust) = trusted(arguments, &mut policy)?;
     let since = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let asked = Asked {
         image: arguments.image.to_string(),
         policy: arguments.policy.display().to_string(),
         policy_digest: digest,
         keys: keys.iter().map(|key| key.id().to_string()).collect(),
+        identities: trust.iter().flat_map(|trust| &trust.identities).map(shown).collect(),
+        trusted_root: trust.as_ref().map(|trust| trust.root.digest().to_owned()),
         judged_at: rfc3339(since.as_secs()),
     };
     let bases = policy.base.iter().flat_map(|rule| rule.images.iter().map(Located::value));
     let question = Question {
         image: &asked.image,
-        keys: &keys,
+        trusted: Trusted { keys: &keys, keyless: trust.as_ref() },
         platforms: &arguments.platform,
         bases: bases.collect::<Vec<&ImageRef>>(),
     };
@@ -111,29 +124,71 @@ fn read(path: &Path) -> Result<(Policy, String)> {
     Ok((policy, digest))
 }
 
-/// The keys that are trusted: those of the command line where it names any, which also asks for a signature, else the policy's.
-fn keys(arguments: &Verify, policy: &mut Policy) -> Result<Vec<PublicKey>> {
-    if !arguments.key.is_empty() {
-        if policy.signature.is_none() {
-            let place = llb_gen::text::Place::new(&policy.file, llb_gen::text::Span::new(0, 1));
-            policy.signature = Some(SignatureRule { keys: Vec::new(), place });
-        }
-        return arguments.key.iter().map(|path| public_key(path)).collect();
+fn shown(one: &IdentityMatch) -> AskedIdentity {
+    AskedIdentity { identity: one.identity.to_string(), issuer: one.issuer.to_string() }
+}
+
+/// Whose signatures count: whoever the command line names where it names anybody, which also asks for a signature, else the policy's
+/// keys and identities.
+fn trusted(arguments: &Verify, policy: &mut Policy) -> Result<(Vec<PublicKey>, Option<Trust>)> {
+    let named = !arguments.key.is_empty() || arguments.identity.is_some();
+    if named && policy.signature.is_none() {
+        let place = llb_gen::text::Place::new(&policy.file, llb_gen::text::Span::new(0, 1));
+        policy.signature =
+            Some(SignatureRule { keys: Vec::new(), identities: Vec::new(), trusted_root: None, place });
     }
-    let Some(rule) = &policy.signature else { return Ok(Vec::new()) };
-    if rule.keys.is_empty() {
+    let Some(rule) = &mut policy.signature else { return Ok((Vec::new(), None)) };
+    let folder = arguments.policy.parent().unwrap_or(Path::new(""));
+    let mut keys = Vec::new();
+    let mut identities = Vec::new();
+    if named {
+        keys = arguments.key.iter().map(|path| public_key(path)).collect::<Result<_>>()?;
+        let named = arguments.identity.iter().zip(&arguments.issuer);
+        identities.extend(named.map(|(identity, issuer)| matching(identity, issuer)));
+        if identities.iter().any(|one| one.identity.fits("") && one.issuer.fits("")) {
+            let message = "`--identity` and `--issuer` fit everybody, so anybody's signature would do";
+            return Err(Error::Usage(message.to_owned()));
+        }
+    } else {
+        for source in &rule.keys {
+            keys.push(policy_key(source, folder)?);
+        }
+        identities
+            .extend(rule.identities.iter().map(|one| matching(one.identity.value(), one.issuer.value())));
+    }
+    if keys.is_empty() && identities.is_empty() {
         return Err(Error::Usage(format!(
-            "{}: `signature` names no key, and there is no `--key`",
+            "{}: `signature` names no key and no identity, and there is no `--key` and no `--identity`",
             rule.place
         )));
     }
-    let folder = arguments.policy.parent().unwrap_or(Path::new(""));
-    let key = |source: &Located<KeySource>| match source.value() {
-        KeySource::File(path) => public_key(&folder.join(path))
-            .map_err(|fault| Error::Usage(format!("{}: {fault}", source.place()))),
-        KeySource::Pem(text) => {
-            PublicKey::from_pem(text).map_err(|fault| Error::Usage(format!("{}: {fault}", source.place())))
+    if identities.is_empty() {
+        return Ok((keys, None));
+    }
+    let root = match (&arguments.trusted_root, &rule.trusted_root) {
+        (Some(path), _) => trusted_root(path)?,
+        (None, Some(path)) => trusted_root(&folder.join(path.value()))
+            .map_err(|fault| Error::Usage(format!("{}: {fault}", path.place())))?,
+        (None, None) => {
+            return Err(Error::Usage(format!(
+                "{}: identities are trusted, and nobody to say who is who: name sigstore's trusted_root.json by `--trusted-root`, or by \
+                 `trusted_root` beside `identities`",
+                rule.place
+            )));
         }
     };
-    rule.keys.iter().map(key).collect()
+    Ok((keys, Some(Trust { root, identities, now: now() })))
+}
+
+fn matching(identity: &Glob, issuer: &Glob) -> IdentityMatch {
+    IdentityMatch { identity: identity.clone(), issuer: issuer.clone() }
+}
+
+/// A key as the policy has it.
+fn policy_key(source: &Located<KeySource>, folder: &Path) -> Result<PublicKey> {
+    let wrong = |fault: &dyn std::fmt::Display| Error::Usage(format!("{}: {fault}", source.place()));
+    match source.value() {
+        KeySource::File(path) => public_key(&folder.join(path)).map_err(|fault| wrong(&fault)),
+        KeySource::Pem(text) => PublicKey::from_pem(text).map_err(|fault| wrong(&fault)),
+    }
 }

@@ -2,6 +2,8 @@
 //! names ([`Source`]), and reads them through the same door ([`Store`]).
 
 mod engine;
+#[doc(hidden)]
+pub mod fuzzing;
 mod layout;
 mod platforms;
 mod source;

@@ -2,11 +2,13 @@
 
 use std::fmt::Write as _;
 
+use llb_gen::lower::rfc3339;
 use serde::Serialize;
 
 use super::evidence::{Evidence, Look};
 use super::judge::{Check, Judgement, Outcome};
 use crate::registry::Fault;
+use crate::signing::Signer;
 
 /// The answer to a question about an image.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -28,12 +30,27 @@ pub struct Answer {
     pub judged_at: String,
     /// The keys that were trusted, by their ids.
     pub keys: Vec<String>,
+    /// The identities that were trusted.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub identities: Vec<AskedIdentity>,
+    /// The digest of the trusted root that vouches for them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trusted_root: Option<String>,
     /// Every rule on every platform.
     pub checks: Vec<Check>,
     /// What was found and counts or could count.
     pub attestations: Vec<Listed>,
     /// What was found and does not count, and why.
     pub passed_over: Vec<String>,
+}
+
+/// An identity that is trusted: patterns, as they were asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AskedIdentity {
+    /// Whom.
+    pub identity: String,
+    /// Who has to say so.
+    pub issuer: String,
 }
 
 /// An attestation as it is listed.
@@ -50,9 +67,15 @@ pub struct Listed {
     pub statement: String,
     /// `index`, `referrer` or `tag`.
     pub found: &'static str,
-    /// The key that has signed it by itself.
+    /// The key, or the identity, that has signed it by itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signed_by: Option<String>,
+    /// Who says that it was that identity.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub issuer: Option<String>,
+    /// When it was signed, in UTC, where a log or an authority says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signed_at: Option<String>,
 }
 
 /// What every answer says, whatever came of it.
@@ -66,6 +89,10 @@ pub struct Asked {
     pub policy_digest: String,
     /// The keys that are trusted, by their ids.
     pub keys: Vec<String>,
+    /// The identities that are trusted.
+    pub identities: Vec<AskedIdentity>,
+    /// The digest of the trusted root that vouches for them.
+    pub trusted_root: Option<String>,
     /// When it is judged, in UTC.
     pub judged_at: String,
 }
@@ -81,9 +108,23 @@ impl Asked {
             verdict: word(verdict),
             judged_at: self.judged_at,
             keys: self.keys,
+            identities: self.identities,
+            trusted_root: self.trusted_root,
             checks: Vec::new(),
             attestations: Vec::new(),
             passed_over: Vec::new(),
+        }
+    }
+}
+
+/// Who has signed, who says so, and when.
+fn signer(signer: Option<&Signer>) -> (Option<String>, Option<String>, Option<String>) {
+    match signer {
+        None => (None, None, None),
+        Some(Signer::Key(id)) => (Some(id.to_string()), None, None),
+        Some(Signer::Identity(proven)) => {
+            let time = rfc3339(u64::try_from(proven.time).unwrap_or_default());
+            (Some(proven.identity.identity.clone()), Some(proven.identity.issuer.clone()), Some(time))
         }
     }
 }
@@ -107,13 +148,18 @@ impl Answer {
             .chain(looks)
             .collect();
         let listed = all.iter().flat_map(|(platform, look)| {
-            look.attestations.iter().map(|one| Listed {
-                predicate_type: one.statement.predicate_type.clone(),
-                about: look.digest.clone(),
-                platform: platform.clone(),
-                statement: one.digest.clone(),
-                found: one.found.as_str(),
-                signed_by: one.signed_by.map(|id| id.to_string()),
+            look.attestations.iter().map(|one| {
+                let (signed_by, issuer, signed_at) = signer(one.signed_by.as_ref());
+                Listed {
+                    predicate_type: one.statement.predicate_type.clone(),
+                    about: look.digest.clone(),
+                    platform: platform.clone(),
+                    statement: one.digest.clone(),
+                    found: one.found.as_str(),
+                    signed_by,
+                    issuer,
+                    signed_at,
+                }
             })
         });
         let attestations = listed.collect();

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use llb_gen::model::Platform;
 
 pub use crate::signing::attached::Where;
-use crate::signing::{KeyId, Statement};
+use crate::signing::{Signer, Statement};
 
 /// All that was found.
 #[derive(Debug, Clone)]
@@ -27,7 +27,7 @@ impl Look {
     pub(crate) fn add(&mut self, one: Attestation) {
         match self.attestations.iter_mut().find(|other| other.digest == one.digest) {
             Some(other) => {
-                other.signed_by = other.signed_by.or(one.signed_by);
+                other.signed_by = other.signed_by.take().or(one.signed_by);
                 other.found = other.found.min(one.found);
             }
             None => self.attestations.push(one),
@@ -40,7 +40,7 @@ impl Look {
 pub struct Look {
     /// Its digest.
     pub digest: String,
-    /// Signatures of it that were checked with a key of ours.
+    /// Signatures of it that hold and are somebody's who is trusted.
     pub signatures: Vec<ImageSignature>,
     /// What is attested of it, once each.
     pub attestations: Vec<Attestation>,
@@ -65,7 +65,7 @@ pub struct PlatformLook {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImageSignature {
     /// Whose.
-    pub by: KeyId,
+    pub by: Signer,
     /// The attestations that were signed with it, each by the digest of its statement. They must all be there.
     pub attestations: Vec<String>,
 }
@@ -78,7 +78,7 @@ pub struct Attestation {
     /// The digest of the statement's bytes.
     pub digest: String,
     /// Whose signature it has that holds.
-    pub signed_by: Option<KeyId>,
+    pub signed_by: Option<Signer>,
     /// Where it was found.
     pub found: Where,
 }

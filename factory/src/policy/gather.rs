@@ -6,16 +6,15 @@ use super::evidence::{Attestation, Base, Evidence, ImageSignature, Look, Platfor
 use crate::images::{Platforms, Store};
 use crate::registry::{self, Access, Document, Entry, Fault, Name, Repository, digest_of};
 use crate::signing::attached::{Content, Item, Reader, Where};
-use crate::signing::bundle::SignedWith;
-use crate::signing::{KeyId, PublicKey, Statement, dsse, image, simple};
+use crate::signing::{Signer, Statement, Trusted, dsse, image, simple};
 
 /// What is to be found out.
 #[derive(Debug)]
 pub struct Question<'q> {
     /// The image as it was asked for.
     pub image: &'q str,
-    /// The keys that are trusted; empty where nothing has to be signed.
-    pub keys: &'q [PublicKey],
+    /// Whose signatures count; nobody's where nothing has to be signed.
+    pub trusted: Trusted<'q>,
     /// The platforms that are judged; empty for all.
     pub platforms: &'q [Platform],
     /// Base images that may be current.
@@ -41,7 +40,7 @@ pub fn gather(store: &dyn Store, question: &Question<'_>, access: &Access) -> re
         look.spoiled = seen.spoiled;
         look.passed_over = seen.passed_over;
         for item in seen.items {
-            if let Err(why) = take(item, question.keys, &mut look) {
+            if let Err(why) = take(item, &question.trusted, &mut look) {
                 look.passed_over.push(why);
             }
         }
@@ -93,7 +92,7 @@ fn hand_down(root: &mut Look, looks: &mut [PlatformLook], single: bool) {
 }
 
 /// Puts an item where it counts, or says why it does not.
-fn take(item: Item, keys: &[PublicKey], look: &mut Look) -> Result<(), String> {
+fn take(item: Item, trusted: &Trusted<'_>, look: &mut Look) -> Result<(), String> {
     let Item { found, digest, content } = item;
     let (bytes, signed_by) = match content {
         Content::Statement(bytes) => (bytes.to_vec(), None),
@@ -101,15 +100,17 @@ fn take(item: Item, keys: &[PublicKey], look: &mut Look) -> Result<(), String> {
             if envelope.payload_type() != dsse::STATEMENT {
                 return Err(format!("{digest} is signed and no statement: {:?}", envelope.payload_type()));
             }
-            let signer = envelope.signer(keys);
-            if signer.is_none() && !keys.is_empty() {
-                return Err(unsigned(&digest, with.as_ref()));
-            }
+            let signer = match trusted.of_envelope(&envelope, with.as_ref()) {
+                Ok(signer) => Some(signer),
+                Err(_) if trusted.is_nobody() => None,
+                Err(why) => return Err(format!("{digest} {why}")),
+            };
             (envelope.payload().map_err(|fault| format!("{digest}: {fault}"))?, signer)
         }
-        Content::Simple { payload, signature } => {
-            let signer = simple::signer(&payload, &signature, keys);
-            return simply_signed(&digest, &payload, signer, look);
+        Content::Simple { payload, signature, with } => {
+            let signer = trusted.of_simple(&payload, &signature, with.as_deref());
+            let by = signer.map_err(|why| format!("{digest} {why}"))?;
+            return simply_signed(&digest, &payload, by, look);
         }
     };
     let statement = Statement::parse(&bytes).map_err(|fault| format!("{digest}: {fault}"))?;
@@ -122,7 +123,7 @@ fn take(item: Item, keys: &[PublicKey], look: &mut Look) -> Result<(), String> {
     }
     if statement.predicate_type == image::PREDICATE_TYPE {
         let Some(by) = signed_by else {
-            return Err(format!("{digest} is an image signature that no key was asked about"));
+            return Err(format!("{digest} is an image signature, and nobody is trusted to sign"));
         };
         let attestations = image::named(&statement.predicate).map_err(|why| format!("{digest}: {why}"))?;
         look.signatures.push(ImageSignature { by, attestations });
@@ -132,23 +133,13 @@ fn take(item: Item, keys: &[PublicKey], look: &mut Look) -> Result<(), String> {
     Ok(())
 }
 
-fn simply_signed(digest: &str, payload: &[u8], signer: Option<KeyId>, look: &mut Look) -> Result<(), String> {
-    let Some(by) = signer else { return Err(unsigned(digest, None)) };
+fn simply_signed(digest: &str, payload: &[u8], by: Signer, look: &mut Look) -> Result<(), String> {
     let about = simple::digest(payload).map_err(|fault| format!("{digest}: {fault}"))?;
     if about != look.digest {
         return Err(format!("{digest} is a signature of {about}, not of {}", look.digest));
     }
     look.signatures.push(ImageSignature { by, attestations: Vec::new() });
     Ok(())
-}
-
-fn unsigned(digest: &str, with: Option<&SignedWith>) -> String {
-    match with {
-        Some(SignedWith::Certificate) => format!(
-            "{digest} is signed with a certificate (keyless), which is not checked here: only signatures with a pair of keys are"
-        ),
-        _ => format!("{digest} is signed by no key that is trusted, or was changed after that"),
-    }
 }
 
 /// What the name of a base image leads to.

@@ -11,6 +11,8 @@
 
 mod answer;
 pub mod evidence;
+#[doc(hidden)]
+pub mod fuzzing;
 mod gather;
 mod judge;
 mod provenance;
@@ -20,7 +22,8 @@ mod sbom;
 mod time;
 mod versions;
 
-pub use answer::{Answer, Asked, Listed};
+pub use answer::{Answer, Asked, AskedIdentity, Listed};
 pub use evidence::Evidence;
 pub use gather::{Question, gather};
 pub use judge::{Check, Judgement, Outcome, judge};
+pub(crate) use time::seconds;

@@ -48,7 +48,11 @@ impl Finding {
 pub(super) fn signature(scene: &Scene<'_>) -> Finding {
     let root = &scene.evidence.root;
     if root.signatures.is_empty() {
-        return Finding::Absent(format!("{} has no signature by a key that is trusted", root.digest));
+        let whom = match scene.policy.signature.as_ref().is_none_or(|rule| rule.identities.is_empty()) {
+            true => "a key that is trusted",
+            false => "a key or an identity that is trusted",
+        };
+        return Finding::Absent(format!("{} has no signature by {whom}", root.digest));
     }
     let there: BTreeSet<&str> = present(scene.evidence).collect();
     let looks: Vec<&Look> =

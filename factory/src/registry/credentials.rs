@@ -38,9 +38,10 @@ impl std::fmt::Debug for Credentials {
     }
 }
 
+/// Docker's configuration file.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct ConfigJson {
+pub(super) struct Config {
     #[serde(default)]
     auths: BTreeMap<String, AuthJson>,
     #[serde(default)]
@@ -81,18 +82,32 @@ pub(super) fn of(config: &Path, registry: &str) -> Result<Option<Credentials>> {
         Err(fault) if fault.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(fault) => return Err(Fault::Usage(format!("{}: {fault}", config.display()))),
     };
-    let json: ConfigJson = serde_json::from_slice(&text)
-        .map_err(|fault| Fault::Usage(format!("{}: {fault}", config.display())))?;
-    let fits = |name: &&String| host_of(name) == host_of(&key(registry));
-    let helper = json.cred_helpers.keys().find(fits).and_then(|name| json.cred_helpers.get(name));
-    let helper = helper.or(json.creds_store.as_ref());
+    let json = Config::parse(&text, config)?;
+    let helper = at(&json.cred_helpers, registry).or(json.creds_store.as_ref());
     if let Some(helper) = helper.filter(|name| !name.is_empty())
         && let Some(found) = helped(helper, &key(registry))?
     {
         return Ok(Some(found));
     }
-    let entry = json.auths.keys().find(fits).and_then(|name| json.auths.get(name));
-    entry.map_or(Ok(None), |entry| stored(entry, config, registry))
+    json.stored(config, registry)
+}
+
+impl Config {
+    /// Reads the file, which lies at `path`.
+    pub(super) fn parse(text: &[u8], path: &Path) -> Result<Self> {
+        serde_json::from_slice(text).map_err(|fault| Fault::Usage(format!("{}: {fault}", path.display())))
+    }
+
+    /// The login that stands in the file itself.
+    pub(super) fn stored(&self, path: &Path, registry: &str) -> Result<Option<Credentials>> {
+        at(&self.auths, registry).map_or(Ok(None), |entry| stored(entry, path, registry))
+    }
+}
+
+/// What a table of registries says of this one, however it is written there.
+fn at<'t, T>(table: &'t BTreeMap<String, T>, registry: &str) -> Option<&'t T> {
+    let host = key(registry);
+    table.iter().find(|(name, _)| host_of(name) == host_of(&host)).map(|(_, found)| found)
 }
 
 fn stored(entry: &AuthJson, config: &Path, registry: &str) -> Result<Option<Credentials>> {

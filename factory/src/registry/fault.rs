@@ -48,7 +48,7 @@ pub enum Why {
     Forbidden(String),
     /// 429, longer than anybody waits.
     TooManyRequests(String),
-    /// The registry broke, or answers what no specification knows.
+    /// The server broke, or answers what no specification knows.
     Broken(String),
     /// It took too long.
     TimedOut(String),
@@ -62,7 +62,7 @@ impl fmt::Display for Why {
             Self::Unauthorized(said) => write!(f, "not logged in (401){}", suffix(said)),
             Self::Forbidden(said) => write!(f, "not allowed (403){}", suffix(said)),
             Self::TooManyRequests(said) => write!(f, "too many requests (429){}", suffix(said)),
-            Self::Broken(said) => write!(f, "the registry is broken{}", suffix(said)),
+            Self::Broken(said) => write!(f, "the server is broken{}", suffix(said)),
             Self::TimedOut(said) => write!(f, "no answer in time{}", suffix(said)),
             Self::Connection(said) => write!(f, "no connection{}", suffix(said)),
         }

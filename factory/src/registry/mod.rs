@@ -28,12 +28,15 @@ mod credentials;
 mod document;
 mod fallback;
 mod fault;
+#[doc(hidden)]
+pub mod fuzzing;
 mod manifests;
 mod name;
 mod pages;
 mod proxies;
 mod referrers;
 mod repository;
+pub(crate) mod service;
 mod tls;
 mod transport;
 mod upload;

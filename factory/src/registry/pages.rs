@@ -55,7 +55,7 @@ fn is_unknown(text: &Text) -> bool {
 }
 
 /// Where the next page is: `<…>; rel="next"`.
-fn next_of(link: &str) -> Option<&str> {
+pub(super) fn next_of(link: &str) -> Option<&str> {
     link.split(',').find_map(|one| {
         let (url, parameters) = one.trim().strip_prefix('<')?.split_once('>')?;
         let next = parameters.split(';').any(|parameter| {

@@ -72,8 +72,12 @@ struct Broken {
 
 impl Transport {
     pub(super) fn new(access: &Access, registry: &str) -> Result<Self> {
-        let plain = access.is_plain(registry);
         let host = if registry == "docker.io" { "registry-1.docker.io" } else { registry };
+        Self::to(access, registry, host, access.is_plain(registry))
+    }
+
+    /// To a registry that is at another host than its name says, or to a server that is none.
+    pub(super) fn to(access: &Access, registry: &str, host: &str, plain: bool) -> Result<Self> {
         let patience = access.patience;
         Ok(Self {
             connections: Connections::new(access, registry, plain)?,

@@ -8,6 +8,7 @@ use std::rc::Rc;
 
 use super::bundle::{self, Bundle, SignedWith};
 use super::dsse::Envelope;
+use super::keyless::{self, Material};
 use super::simple;
 use crate::images::{ATTESTED, SIGNED, Store};
 use crate::registry::{Descriptor, Document, Fault, Manifest, media};
@@ -64,6 +65,8 @@ pub enum Content {
         payload: Rc<Vec<u8>>,
         /// The signature, in base64.
         signature: String,
+        /// The signer's certificate, where it was not a key of a pair.
+        with: Option<Box<Material>>,
     },
 }
 
@@ -163,20 +166,26 @@ fn reader(layer: &Descriptor) -> Option<Read> {
         simple::MEDIA_TYPE => Some(|layer, payload| {
             let signature = layer.annotations.get(simple::SIGNATURE).cloned();
             let signature = signature.ok_or("an image signature without its signature")?;
-            Ok(Content::Simple { payload, signature })
+            Ok(Content::Simple { payload, signature, with: certificate(layer)? })
         }),
         _ if bundle::is_bundle(kind) => Some(|_, bytes| {
             let bundle = Bundle::parse(&bytes).map_err(|fault| fault.to_string())?;
             Ok(Content::Envelope(bundle.envelope, Some(bundle.signed_with)))
         }),
         _ if kind == ENVELOPE || (kind.starts_with("application/vnd.in-toto") && kind.ends_with("+dsse")) => {
-            Some(|_, bytes| {
+            Some(|layer, bytes| {
                 let envelope = Envelope::parse(&bytes).map_err(|fault| fault.to_string())?;
-                Ok(Content::Envelope(envelope, None))
+                Ok(Content::Envelope(envelope, certificate(layer)?.map(SignedWith::Certificate)))
             })
         }
         _ => None,
     }
+}
+
+/// The certificate in a layer's annotations, with all that checks it.
+fn certificate(layer: &Descriptor) -> Result<Option<Box<Material>>, String> {
+    let found = keyless::from_annotations(&layer.annotations).map_err(|fault| fault.to_string())?;
+    Ok(found.map(Box::new))
 }
 
 impl Seen {

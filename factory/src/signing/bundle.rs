@@ -1,11 +1,12 @@
 //! Sigstore's bundles: a signed envelope with what is needed to check it, as JSON.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::dsse::Envelope;
 use super::fault::Fault;
 use super::key::{KeyId, PrivateKey, PublicKey};
+use super::keyless::Material;
 
 /// The bundle that we write, and the kind of artifact that bundles are in a registry.
 pub const MEDIA_TYPE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
@@ -33,43 +34,24 @@ pub enum SignedWith {
     /// A key of a pair.
     Key,
     /// A key whose certificate is in the bundle: an identity vouches for it, and a log for the time.
-    Certificate,
+    Certificate(Box<Material>),
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Written<'b> {
     media_type: &'b str,
-    verification_material: WrittenMaterial,
+    verification_material: Value,
     dsse_envelope: &'b Envelope,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct WrittenMaterial {
-    public_key: Hint,
-}
-
-#[derive(Serialize)]
-struct Hint {
-    hint: String,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Read {
     media_type: String,
-    verification_material: Option<ReadMaterial>,
+    verification_material: Option<Value>,
     dsse_envelope: Option<Envelope>,
     message_signature: Option<Value>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct ReadMaterial {
-    public_key: Option<Value>,
-    certificate: Option<Value>,
-    x509_certificate_chain: Option<Value>,
 }
 
 impl Bundle {
@@ -83,11 +65,12 @@ impl Bundle {
     /// As JSON. `key` is what the envelope is signed with.
     #[must_use]
     pub fn to_bytes(&self, key: KeyId) -> Vec<u8> {
-        let written = Written {
-            media_type: MEDIA_TYPE,
-            verification_material: WrittenMaterial { public_key: Hint { hint: key.hint() } },
-            dsse_envelope: &self.envelope,
+        let verification_material = match &self.signed_with {
+            SignedWith::Key => json!({"publicKey": {"hint": key.hint()}}),
+            SignedWith::Certificate(material) => material.to_json(),
         };
+        let written =
+            Written { media_type: MEDIA_TYPE, verification_material, dsse_envelope: &self.envelope };
         serde_json::to_vec(&written).expect("a bundle holds only texts")
     }
 
@@ -98,9 +81,9 @@ impl Bundle {
     pub fn parse(json: &[u8]) -> Result<Self, Fault> {
         let malformed = |why: &str| Fault::malformed("bundle", why);
         let read: Read = serde_json::from_slice(json).map_err(|fault| Fault::malformed("bundle", fault))?;
-        if !is_bundle(&read.media_type) {
+        let Some(kind) = read.media_type.strip_prefix(MEDIA_TYPES) else {
             return Err(Fault::malformed("bundle", format!("its media type is {:?}", read.media_type)));
-        }
+        };
         let envelope = match (read.dsse_envelope, read.message_signature) {
             (Some(envelope), None) => envelope.checked()?,
             (None, Some(_)) => return Err(malformed("it signs a file, not a statement")),
@@ -108,10 +91,11 @@ impl Bundle {
         };
         let material =
             read.verification_material.ok_or_else(|| malformed("it does not say how to check it"))?;
-        let certificate = material.certificate.is_some() || material.x509_certificate_chain.is_some();
-        let signed_with = match (material.public_key.is_some(), certificate) {
+        let has = |name: &str| material.get(name).is_some_and(|value| !value.is_null());
+        let certificate = has("certificate") || has("x509CertificateChain");
+        let signed_with = match (has("publicKey"), certificate) {
             (true, false) => SignedWith::Key,
-            (false, true) => SignedWith::Certificate,
+            (false, true) => SignedWith::Certificate(Box::new(Material::parse(kind, &material)?)),
             _ => return Err(malformed("it has not exactly one way to check it")),
         };
         Ok(Self { envelope, signed_with })
@@ -159,9 +143,10 @@ mod tests {
         );
         let certificate = with(&|json| {
             json["verificationMaterial"] =
-                serde_json::json!({"certificate": {"rawBytes": ""}, "tlogEntries": []});
+                serde_json::json!({"certificate": {"rawBytes": "Bw=="}, "tlogEntries": []});
         });
-        assert_eq!(certificate.unwrap().signed_with, SignedWith::Certificate);
+        let SignedWith::Certificate(material) = certificate.unwrap().signed_with else { panic!() };
+        assert_eq!(material.leaf, [7]);
         for (what, changed) in [
             ("media type", with(&|json| json["mediaType"] = "application/json".into())),
             ("no envelope", with(&|json| json["dsseEnvelope"] = Value::Null)),

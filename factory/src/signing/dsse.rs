@@ -82,6 +82,27 @@ impl Envelope {
         &self.payload_type
     }
 
+    /// What is signed of it.
+    ///
+    /// # Errors
+    /// Its payload is not in base64.
+    pub fn message(&self) -> Result<Vec<u8>, Fault> {
+        Ok(signed_bytes(&self.payload_type, &self.payload()?))
+    }
+
+    /// Its signature, where it has one.
+    ///
+    /// # Errors
+    /// It has several, or one that is not in base64.
+    pub fn signature(&self) -> Result<Vec<u8>, Fault> {
+        match &self.signatures[..] {
+            [one] => {
+                decode(&one.sig).ok_or_else(|| Fault::malformed("envelope", "its signature is broken base64"))
+            }
+            all => Err(Fault::malformed("envelope", format!("it has {} signatures, not one", all.len()))),
+        }
+    }
+
     /// The first of `keys` that has signed it.
     #[must_use]
     pub fn signer(&self, keys: &[PublicKey]) -> Option<KeyId> {

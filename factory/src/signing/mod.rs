@@ -8,7 +8,8 @@
 //! ```
 //!
 //! A signature with a pair of keys says who, and that nothing has changed since. It says neither when, nor that the key is still
-//! good: no log and no authority is asked.
+//! good: no log and no authority is asked. A keyless one ([`keyless`]) says that too: its bundle has a certificate in the place of the
+//! key's digest, and a log's word.
 
 pub mod attached;
 pub mod bundle;
@@ -17,12 +18,15 @@ mod fault;
 pub mod image;
 pub mod key;
 pub mod key_file;
+pub mod keyless;
 mod sign;
 pub mod simple;
 pub mod statement;
+mod trusted;
 
 pub use bundle::Bundle;
 pub use fault::Fault;
 pub use key::{KeyId, KeyKind, PrivateKey, PublicKey};
-pub use sign::{Signed, SignedStatement, sign};
+pub use sign::{Signed, SignedStatement, SignsWith, sign};
 pub use statement::{Statement, Subject};
+pub use trusted::{Signer, Trusted};

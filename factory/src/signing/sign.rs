@@ -8,7 +8,8 @@ use serde::Serialize;
 use super::attached::{Content, Reader, Seen};
 use super::bundle::{self, Bundle};
 use super::image;
-use super::key::PrivateKey;
+use super::key::{KeyId, PrivateKey};
+use super::keyless::{Identity, Keyless, Session};
 use super::statement::{Statement, Subject};
 use crate::exit::{Error, Result};
 use crate::images::{PlatformImage, Platforms, Store};
@@ -24,8 +25,11 @@ const PREDICATE_TYPE: &str = "dev.sigstore.bundle.predicateType";
 pub struct Signed {
     /// The digest that the image's name led to.
     pub digest: String,
-    /// The key's id.
+    /// The key's id. Where there is an identity nobody has that key any more.
     pub key: String,
+    /// Who has signed, where a certificate says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub identity: Option<Identity>,
     /// Each statement, in the order in which they were signed.
     pub statements: Vec<SignedStatement>,
 }
@@ -48,6 +52,49 @@ pub struct SignedStatement {
     pub known: bool,
 }
 
+/// What an image is signed with.
+#[derive(Debug, Clone, Copy)]
+pub enum SignsWith<'k> {
+    /// The private key of a pair.
+    Key(&'k PrivateKey),
+    /// A key that is made for it, and a certificate that says whose it is.
+    Keyless(&'k Keyless),
+}
+
+impl<'k> From<&'k PrivateKey> for SignsWith<'k> {
+    fn from(key: &'k PrivateKey) -> Self {
+        Self::Key(key)
+    }
+}
+
+impl<'k> From<&'k Keyless> for SignsWith<'k> {
+    fn from(keyless: &'k Keyless) -> Self {
+        Self::Keyless(keyless)
+    }
+}
+
+/// Whatever signs, ready for it.
+enum Hand<'k> {
+    Key(&'k PrivateKey),
+    Session(Box<Session>),
+}
+
+impl Hand<'_> {
+    fn key(&self) -> KeyId {
+        match self {
+            Self::Key(key) => key.public().id(),
+            Self::Session(session) => session.key(),
+        }
+    }
+
+    fn bundle(&self, statement: &[u8]) -> Result<Vec<u8>> {
+        match self {
+            Self::Key(key) => Ok(Bundle::sign(statement, key).to_bytes(self.key())),
+            Self::Session(session) => session.bundle(statement),
+        }
+    }
+}
+
 /// A statement on its way.
 struct Draft {
     predicate_type: String,
@@ -57,12 +104,17 @@ struct Draft {
 }
 
 /// Signs the image of `store`, which is in `repository`. The same image and key give the same signatures: signing again changes
-/// nothing.
+/// nothing. Keyless it adds others, because the key is another one.
 ///
 /// # Errors
 /// Nobody could look at all that there is to sign, something is not what its digest says, or the registry does not take the
-/// signatures. What is attached by then stays, and a second try completes the rest.
-pub fn sign(store: &dyn Store, repository: &Repository, key: &PrivateKey) -> Result<Signed> {
+/// signatures; keyless also whatever the authority and the log say. What is attached by then stays, and a second try completes the
+/// rest.
+pub fn sign<'k>(
+    store: &dyn Store,
+    repository: &Repository,
+    with: impl Into<SignsWith<'k>>,
+) -> Result<Signed> {
     let platforms = Platforms::read(store, None)?;
     let name = format!("{}/{}", repository.registry(), repository.name());
     let reader = Reader::new(store);
@@ -78,12 +130,22 @@ pub fn sign(store: &dyn Store, repository: &Repository, key: &PrivateKey) -> Res
     if let Some(index) = &index {
         signatures.insert(0, signature(&name, index, None, all));
     }
-    let mut signed = attach(repository, key, &statements)?;
+    // Nobody is asked for a certificate, which everybody can see, before it is known that there is something to sign.
+    let hand = match with.into() {
+        SignsWith::Key(key) => Hand::Key(key),
+        SignsWith::Keyless(keyless) => Hand::Session(Box::new(keyless.begin()?)),
+    };
+    let mut signed = attach(repository, &hand, &statements)?;
     // The signatures of the images name the statements, so they come when those are there.
-    signed.extend(attach(repository, key, &signatures)?);
+    signed.extend(attach(repository, &hand, &signatures)?);
+    let identity = match &hand {
+        Hand::Key(_) => None,
+        Hand::Session(session) => Some(session.identity().clone()),
+    };
     Ok(Signed {
         digest: platforms.digest().to_owned(),
-        key: key.public().id().to_string(),
+        key: hand.key().to_string(),
+        identity,
         statements: signed,
     })
 }
@@ -151,10 +213,9 @@ fn signature(name: &str, image: &Descriptor, platform: Option<String>, attestati
 }
 
 /// Signs statements and attaches each to all that it is about.
-fn attach(repository: &Repository, key: &PrivateKey, drafts: &[Draft]) -> Result<Vec<SignedStatement>> {
-    let id = key.public().id();
+fn attach(repository: &Repository, hand: &Hand<'_>, drafts: &[Draft]) -> Result<Vec<SignedStatement>> {
     let bundles: Vec<Vec<u8>> =
-        drafts.iter().map(|draft| Bundle::sign(&draft.statement, key).to_bytes(id)).collect();
+        drafts.iter().map(|draft| hand.bundle(&draft.statement)).collect::<Result<_>>()?;
     let artifacts = drafts.iter().zip(&bundles).flat_map(|(draft, bundle)| {
         draft.subjects.iter().map(move |subject| artifact(draft, bundle, subject))
     });

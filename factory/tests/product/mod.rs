@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use factory::images::{Places, Source, Store};
 use factory::policy::{Evidence, Judgement, Outcome, Question, gather, judge};
 use factory::registry::{self, Access, Descriptor, Found, Name, Patience, Repository, digest_of, media};
-use factory::signing::{KeyKind, PrivateKey, PublicKey};
+use factory::signing::{KeyKind, PrivateKey, PublicKey, Trusted};
 use llb_gen::parse::RawPolicy;
 use llb_gen::policy::Policy;
 use llb_gen::text::SourceFile;
@@ -173,13 +173,21 @@ impl Product {
     }
 
     pub fn evidence(&self, keys: &[PublicKey], policy: &Policy) -> registry::Result<Evidence> {
+        self.evidence_by(Trusted { keys, keyless: None }, policy)
+    }
+
+    fn evidence_by(&self, trusted: Trusted<'_>, policy: &Policy) -> registry::Result<Evidence> {
         let bases = policy.base.iter().flat_map(|rule| rule.images.iter().map(|one| one.value())).collect();
-        gather(self.store().as_ref(), &Question { image: "app", keys, platforms: &[], bases }, &access())
+        gather(self.store().as_ref(), &Question { image: "app", trusted, platforms: &[], bases }, &access())
     }
 
     pub fn judged(&self, keys: &[PublicKey], policy: &Value) -> Judgement {
+        self.judged_by(Trusted { keys, keyless: None }, policy)
+    }
+
+    pub fn judged_by(&self, trusted: Trusted<'_>, policy: &Value) -> Judgement {
         let policy = policy_of(policy);
-        judge(&policy, &self.evidence(keys, &policy).unwrap(), now())
+        judge(&policy, &self.evidence_by(trusted, &policy).unwrap(), now())
     }
 }
 

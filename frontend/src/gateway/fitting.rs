@@ -2,7 +2,7 @@
 //!
 //! A definition names everything below it and cannot refer to what an earlier one was about, so one that is too large cannot be
 //! split. What can be left out of it is what is only *about* its ops: first the capabilities, which were compared with the
-//! daemon's own before, then the files that excerpts are cut from.
+//! daemon's own before, then how files were loaded, then the files, which excerpts are cut from.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -58,12 +58,19 @@ fn fit(mut request: SolveRequest, limit: usize) -> Result<Fitted, Status> {
     if size(&request.definition, &request.resources) + REST <= limit {
         return Ok(Fitted { request, without_files: false });
     }
-    let files = request.definition.source.iter_mut().flat_map(|source| &mut source.infos);
-    files.for_each(|file| file.data.clear());
+    files(&mut request).for_each(|file| file.definition = None);
+    if size(&request.definition, &request.resources) + REST <= limit {
+        return Ok(Fitted { request, without_files: false });
+    }
+    files(&mut request).for_each(|file| file.data.clear());
     match size(&request.definition, &request.resources) {
         least if least + REST <= limit => Ok(Fitted { request, without_files: true }),
         least => Err(too_large(whole, least, request.definition.def.len(), limit)),
     }
+}
+
+fn files(request: &mut SolveRequest) -> impl Iterator<Item = &mut pb::SourceInfo> {
+    request.definition.source.iter_mut().flat_map(|source| &mut source.infos)
 }
 
 fn size(definition: &pb::Definition, resources: &BTreeMap<String, Resources>) -> usize {
@@ -163,7 +170,9 @@ mod tests {
     fn request(ops: usize, files: usize, caps: usize) -> SolveRequest {
         let cap = |at: usize| (format!("{at:064}"), true);
         let about = pb::OpMetadata { caps: (0..caps / 70).map(cap).collect(), ..Default::default() };
-        let info = pb::SourceInfo { data: vec![b'x'; files], ..Default::default() };
+        let loaded = pb::Definition { def: vec![vec![0; 1000]], ..Default::default() };
+        let data = vec![b'x'; files];
+        let info = pb::SourceInfo { data, definition: Some(loaded), ..Default::default() };
         let definition = pb::Definition {
             def: vec![vec![0; ops]],
             metadata: [("a".to_owned(), about)].into_iter().collect(),
@@ -180,7 +189,11 @@ mod tests {
         assert_eq!(fitted(&small).request, small, "as it is");
         let without_caps = fitted(&request(MIB, MIB, 2 * MIB));
         assert!(without_caps.request.definition.metadata["a"].caps.is_empty() && !without_caps.without_files);
-        assert_eq!(without_caps.request.definition.source.unwrap().infos[0].data.len(), MIB);
+        let infos = |fitted: &Fitted| fitted.request.definition.source.clone().unwrap().infos;
+        assert_eq!(infos(&without_caps)[0].data.len(), MIB);
+        assert!(infos(&without_caps)[0].definition.is_some());
+        let without_loading = fitted(&request(4 * MIB - REST - 500, 0, MIB));
+        assert!(infos(&without_loading)[0].definition.is_none() && !without_loading.without_files);
         let without_files = fitted(&request(3 * MIB, 2 * MIB, MIB));
         assert!(
             without_files.without_files

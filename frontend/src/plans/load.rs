@@ -20,7 +20,7 @@ use super::transfers::Transfers;
 use crate::catalogue::{self, Catalogue};
 use crate::failure::Failure;
 use crate::files::{self, Content};
-use crate::folder;
+use crate::folder::{self, Opened};
 use crate::gateway::{Gateway, Ref};
 use crate::images::Images;
 use crate::linting::{self, Case};
@@ -74,16 +74,16 @@ pub async fn load<'b, G: Gateway>(
     let folder = catalogue_folder(&resolver, &mut images, &own).await?;
     let patterns = PATTERNS.map(str::to_owned);
     let title = "[internal] load manifest, templates and fragments";
-    let reference = folder::control_files(options, &folder, &patterns, "plan", title).solve(gateway).await?;
+    let opened = folder::control_files(options, &folder, &patterns, "plan", title).open(gateway).await?;
+    let reference = opened.reference.as_ref();
     let (manifest, lock) =
-        join(manifest(gateway, reference.as_ref(), &plan), lock(gateway, options, reference.as_ref(), &plan))
-            .await;
+        join(manifest(gateway, &opened, &plan), lock(gateway, options, reference, &plan)).await;
     let (manifest, lock) = (manifest?, lock?);
     let (manifest, lock) = both(RawManifest::parse(&manifest), lock.as_ref().map(Lock::parse).transpose())?;
     let entries = plan.catalogue(&manifest);
     let locked = requirements(lock.as_ref(), &entries);
     let (catalogue, locked_files) = join(
-        catalogue::found_in(gateway, options, folder.clone(), reference, &entries),
+        catalogue::found_in(gateway, options, folder.clone(), opened.clone(), &entries),
         catalogue::locked_files(gateway, options, &folder, &locked),
     )
     .await;
@@ -114,14 +114,10 @@ async fn lock<G: Gateway>(
 }
 
 /// The manifest that is varied.
-async fn manifest<G: Gateway>(
-    gateway: &G,
-    reference: Option<&Ref>,
-    plan: &Plan,
-) -> Result<SourceFile, Failure> {
-    let path = plan.manifest_path();
+async fn manifest<G: Gateway>(gateway: &G, opened: &Opened, plan: &Plan) -> Result<SourceFile, Failure> {
+    let (path, reference) = (plan.manifest_path(), opened.reference.as_ref());
     match files::read(gateway, reference, &path).await? {
-        Content::File(bytes) => Ok(SourceFile::new(path, bytes)),
+        Content::File(bytes) => Ok(SourceFile::loaded(path, bytes, opened.loading.clone())),
         Content::Unreadable(reason) => {
             let fault =
                 Diagnostic::error("unreadable-file", plan.manifest.place(), format!("`{path}` {reason}"));

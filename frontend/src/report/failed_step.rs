@@ -104,9 +104,7 @@ fn is_its_own(report: Option<&StepReport>, exit_code: Option<i32>) -> bool {
 fn plain(lowered: &Lowered, vertex: &str, facts: &FailedSolve, status: &Status) -> Option<FailedStep> {
     let mut vertices = lowered.graph.vertices().chain(lowered.checks.vertices());
     let (_, meta) = vertices.find(|(known, _)| known.digest().as_str() == vertex)?;
-    // The lines of a fragment say more than those of the manifest that select it.
-    let places = meta.locations();
-    let place = places.iter().find(|place| fragment_of(&place.file.filename).is_some()).or(places.first());
+    let place = meta.locations().first();
     let file = place.map(|place| place.file.filename.as_str());
     let failed = match facts.exit_code {
         Some(code) => code != OWN_FAULT,

@@ -556,7 +556,8 @@ fn steps_are_known_by_the_daemons_digests_with_their_lines_and_those_of_the_mani
                 (file, one.ranges[0].start.as_ref().unwrap().line)
             })
             .collect();
-        let [(fragment, _), (manifest, line)] = files[..] else { panic!("{name}: {files:?}") };
+        // A client prints the last one first.
+        let [(manifest, line), (fragment, _)] = files[..] else { panic!("{name}: {files:?}") };
         assert_eq!((fragment, manifest), ("fragments/web/1.0.0/fragment.json", "manifests/app.json"));
         assert_eq!(line, 8, "the manifest selects `web` there");
         assert!(pb::Op::decode(op.as_slice()).is_ok());
@@ -576,6 +577,33 @@ fn what_makes_a_step_is_shown_as_one_line_with_it() {
         .collect();
     let [(id, name)] = &groups.into_iter().collect::<Vec<_>>()[..] else { panic!("one group") };
     assert_eq!((id, name.as_str()), (name, "[web 1.0.0 build 1/1] file /built"));
-    let members = definition.metadata.values().filter(|about| about.progress_group.is_some()).count();
-    assert_eq!(members, 2, "the file and its content");
+    let members = definition.metadata.values().filter_map(|about| {
+        let weak = about.progress_group.as_ref()?.weak;
+        Some((about.description["llb.customname"].as_str(), weak))
+    });
+    let members: std::collections::BTreeMap<&str, bool> = members.collect();
+    let content = "[web 1.0.0 build] content of /built";
+    assert_eq!(members, [(content, true), (name.as_str(), false)].into(), "nothing is shown before its turn");
+}
+
+#[test]
+fn files_come_with_how_they_were_loaded() {
+    let source = definition(&[]).source.unwrap();
+    let loads = |info: &pb::SourceInfo| {
+        let definition = info.definition.clone().unwrap_or_else(|| panic!("{}", info.filename));
+        assert!(definition.source.is_none() && definition.metadata.len() == definition.def.len());
+        let op = pb::Op::decode(definition.def[0].as_slice()).unwrap().op;
+        let Some(pb::op::Op::Source(source)) = op else { panic!("{op:?}") };
+        (source.identifier, source.attrs["local.followpaths"].clone())
+    };
+    for info in &source.infos {
+        let (identifier, paths) = loads(info);
+        let (from, path) = match info.filename.starts_with("fragments/") {
+            true => ("local://context", "fragments/*/*/fragment.json"),
+            false => ("local://dockerfile", "manifests/app.json"),
+        };
+        assert_eq!(identifier, from, "{}", info.filename);
+        assert!(paths.contains(path), "{}: {paths}", info.filename);
+    }
+    assert!(source.infos.len() > 1);
 }

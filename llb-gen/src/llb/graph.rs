@@ -170,7 +170,7 @@ impl Graph {
         }
     }
 
-    /// Files sorted by name and content, locations by vertex digest: the same for every order of construction.
+    /// Files sorted by name and content, the places of an op in the order that makes clients show the first one first.
     fn source_map(&self) -> Option<pb::Source> {
         let located = || self.nodes.iter().filter(|node| !node.meta.locations().is_empty());
         // Most steps of a file share it: comparing addresses first spares comparing contents.
@@ -189,7 +189,8 @@ impl Graph {
         });
         let index: BTreeMap<*const SourceInfo, i32> = ordered(index);
         let locations = located().map(|node| {
-            let locations = node.meta.locations().iter().map(|location| pb::Location {
+            // A client prints what is last first.
+            let locations = node.meta.locations().iter().rev().map(|location| pb::Location {
                 source_index: index[&Arc::as_ptr(&location.file)],
                 ranges: vec![location.lines.to_pb()],
             });

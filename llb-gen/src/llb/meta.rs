@@ -7,13 +7,15 @@ use bollard_buildkit_proto::pb;
 
 use super::{Cap, Location, Resources};
 
-/// Vertices of one group are shown by clients under one heading (`pb.ProgressGroup`).
+/// Vertices of one group are shown by clients in one line (`pb.ProgressGroup`).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ProgressGroup {
     /// Identity of the group within a build.
     pub id: String,
-    /// Heading.
+    /// What the line says.
     pub name: String,
+    /// Whether there is nothing to see yet as long as only this op of the group, and others that say so, were begun.
+    pub weak: bool,
 }
 
 /// Whether an op's result may come from the cache.
@@ -89,7 +91,7 @@ impl Meta {
         self
     }
 
-    /// Adds a place the op comes from. Order does not matter, duplicates are dropped.
+    /// Adds a place the op comes from. Clients show those first that were added first; duplicates are dropped.
     #[must_use]
     pub fn location(mut self, location: Location) -> Self {
         self.add_location(location);
@@ -106,7 +108,7 @@ impl Meta {
         self.cache
     }
 
-    /// The places the op comes from, sorted.
+    /// The places the op comes from, as clients show them.
     pub fn locations(&self) -> &[Location] {
         &self.locations
     }
@@ -124,8 +126,8 @@ impl Meta {
     }
 
     fn add_location(&mut self, location: Location) {
-        if let Err(at) = self.locations.binary_search(&location) {
-            self.locations.insert(at, location);
+        if !self.locations.contains(&location) {
+            self.locations.push(location);
         }
     }
 
@@ -165,7 +167,7 @@ impl Meta {
             progress_group: self.progress_group.as_ref().map(|group| pb::ProgressGroup {
                 id: group.id.clone(),
                 name: group.name.clone(),
-                weak: false,
+                weak: group.weak,
             }),
         }
     }

@@ -52,7 +52,7 @@ pub use op::mount::{Access, ContentCache, Mount, Sharing};
 pub use op::source;
 pub use platform::Platform;
 pub use resources::Resources;
-pub use source_map::{LineRange, Location, SourceInfo};
+pub use source_map::{LineRange, Loading, Location, SourceInfo};
 pub use splice::SpliceError;
 pub use state::State;
 pub use vertex::{OutputIndex, Vertex};

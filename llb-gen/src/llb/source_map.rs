@@ -1,8 +1,60 @@
 //! Which lines of which file an op comes from, so that clients can show them when it fails.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use bollard_buildkit_proto::pb;
+use prost::Message as _;
+
+use crate::ordered::ordered;
+
+/// How files were loaded: what the filesystem that they were read from is made of. Provenance has it beside each file.
+#[derive(Clone, Debug)]
+pub struct Loading(Arc<pb::Definition>);
+
+impl Loading {
+    /// Bytes of a definition that is still worth repeating for each file that it loaded. A source and what is taken out of
+    /// it are some hundred; what another build made and handed in may be anything.
+    const MOST: usize = 4 << 10;
+
+    /// The ops of this definition, without what is only said about them. Nothing for the empty one, and for one that is
+    /// large.
+    #[must_use]
+    pub fn by(definition: &pb::Definition) -> Option<Self> {
+        let metadata = definition.metadata.iter().map(|(digest, about)| {
+            let description = about.description.clone();
+            (digest.clone(), pb::OpMetadata { description, ..pb::OpMetadata::default() })
+        });
+        let (def, metadata) = (definition.def.clone(), ordered(metadata));
+        let bare = pb::Definition { def, metadata, source: None };
+        (!bare.def.is_empty() && bare.encoded_len() <= Self::MOST).then(|| Self(Arc::new(bare)))
+    }
+
+    /// The last op names all those below it.
+    fn identity(&self) -> Option<&Vec<u8>> {
+        self.0.def.last()
+    }
+}
+
+impl PartialEq for Loading {
+    fn eq(&self, other: &Self) -> bool {
+        self.identity() == other.identity()
+    }
+}
+
+impl Eq for Loading {}
+
+impl PartialOrd for Loading {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Loading {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.identity().cmp(&other.identity())
+    }
+}
 
 /// A file that ops come from (`pb.SourceInfo`): name, whole content, language.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -13,6 +65,8 @@ pub struct SourceInfo {
     pub data: Arc<[u8]>,
     /// Language name for highlighting (GitHub linguist's), `JSON`.
     pub language: String,
+    /// How it was loaded, where that is known.
+    pub loading: Option<Loading>,
 }
 
 impl SourceInfo {
@@ -22,7 +76,7 @@ impl SourceInfo {
             filename: self.filename.clone(),
             data: self.data.to_vec(),
             language: self.language.clone(),
-            definition: None,
+            definition: self.loading.as_ref().map(|loading| pb::Definition::clone(&loading.0)),
         }
     }
 }

@@ -7,7 +7,7 @@ use bollard_buildkit_proto::pb;
 use prost::Message as _;
 
 use super::vertex::{Edge, OutputIndex, Vertex};
-use super::{CachePolicy, LineRange, Location, Meta, OpDigest, ProgressGroup, SourceInfo, State};
+use super::{CachePolicy, LineRange, Loading, Location, Meta, OpDigest, ProgressGroup, SourceInfo, State};
 
 /// Why a definition cannot become part of a graph.
 #[derive(Debug, thiserror::Error)]
@@ -78,6 +78,7 @@ impl<'a> Splicer<'a> {
                 filename: info.filename.clone(),
                 data: info.data.as_slice().into(),
                 language: info.language.clone(),
+                loading: info.definition.as_ref().and_then(Loading::by),
             })
         });
         let mut decoded = BTreeMap::new();
@@ -124,12 +125,12 @@ impl<'a> Splicer<'a> {
     fn meta(&self, digest: &str) -> Meta {
         let mut meta = self.definition.metadata.get(digest).map(meta_from_pb).unwrap_or_default();
         let locations = self.definition.source.as_ref().and_then(|source| source.locations.get(digest));
-        for location in locations.iter().flat_map(|locations| &locations.locations) {
+        for location in locations.iter().flat_map(|locations| locations.locations.iter().rev()) {
             let Some(file) = usize::try_from(location.source_index).ok().and_then(|at| self.files.get(at))
             else {
                 continue;
             };
-            for range in &location.ranges {
+            for range in location.ranges.iter().rev() {
                 let line =
                     |p: &Option<pb::Position>| p.as_ref().map_or(0, |p| u32::try_from(p.line).unwrap_or(0));
                 let lines = LineRange::new(line(&range.start), line(&range.end));
@@ -146,7 +147,7 @@ fn meta_from_pb(wire: &pb::OpMetadata) -> Meta {
         meta = if key == "llb.customname" { meta.rename(value) } else { meta.description(key, value) };
     }
     if let Some(group) = &wire.progress_group {
-        meta = meta.group(ProgressGroup { id: group.id.clone(), name: group.name.clone() });
+        meta = meta.group(ProgressGroup { id: group.id.clone(), name: group.name.clone(), weak: group.weak });
     }
     if wire.ignore_cache {
         meta = meta.cache(CachePolicy::Ignore);

@@ -1,4 +1,7 @@
-//! What is said about vertices: names that people understand, a group per fragment, lines of files.
+//! What is said about vertices: names that people understand, groups of what is one thing to them, lines of files.
+//!
+//! A group is one line of a client's progress, which shows what the group's ops print and no names but the group's. So a
+//! group is never more than a step with what belongs to it: who waits wants to see which step it is.
 
 use std::sync::Arc;
 
@@ -79,8 +82,12 @@ impl About {
 
     /// About what is made of several fragments.
     pub(super) fn product(request: &Request) -> Self {
-        let file =
-            Arc::new(SourceInfo { filename: String::new(), data: Arc::default(), language: String::new() });
+        let file = Arc::new(SourceInfo {
+            filename: String::new(),
+            data: Arc::default(),
+            language: String::new(),
+            loading: None,
+        });
         let mut about = Self::new(request, "product", "", 0, file);
         about.cache =
             if request.no_cache == NoCache::Everything { CachePolicy::Ignore } else { CachePolicy::Use };
@@ -89,8 +96,8 @@ impl About {
 
     /// About what stands at these places of the fragment's file.
     pub(super) fn at<'p>(&self, places: impl IntoIterator<Item = &'p Place>, name: &str) -> Meta {
-        let locations = places.into_iter().map(|place| self.location_of(place));
-        locations.fold(self.named(name), Meta::location)
+        let places = places.into_iter().map(|place| self.location_of(place));
+        self.written_at(places, &format!("[{}] {name}", self.label))
     }
 
     /// About one step.
@@ -121,14 +128,15 @@ impl About {
         self.step().group(self.step_group())
     }
 
-    /// What a step is made of beside its own op: clients show it as a part of the step.
+    /// What a step does beside its own op, on the same root: clients show it as a part of the step.
     pub(super) fn beside(&self, what: &str) -> Meta {
         self.named(what).group(self.step_group())
     }
 
-    /// As [`About::beside`], for an op that is the same on every platform.
+    /// What a step is made from, the same on every platform. It may be there long before the step's turn: nothing is to be
+    /// seen of it until then.
     pub(super) fn shared(&self, what: &str) -> Meta {
-        self.anywhere(what).group(self.step_group())
+        self.anywhere(what).group(weak(self.step_group()))
     }
 
     /// What is the same on every platform, and is one vertex then: it has one name.
@@ -138,13 +146,20 @@ impl About {
 
     /// What turns a fragment's steps into its layer, or fragments into a product: one line of a client's progress.
     pub(super) fn composing(&self, what: &str) -> Meta {
-        let name = format!("[{}] compose", self.label);
-        self.named(what).group(ProgressGroup { id: name.clone(), name })
+        self.named(what).group(self.composition())
+    }
+
+    /// What that is made from: nothing is to be seen of it before the fragment's turn.
+    pub(super) fn preparing(&self, what: &str) -> Meta {
+        self.named(what).group(weak(self.composition()))
+    }
+
+    fn composition(&self) -> ProgressGroup {
+        group(format!("[{}] compose", self.label))
     }
 
     fn step_group(&self) -> ProgressGroup {
-        let name = self.step_name();
-        ProgressGroup { id: name.clone(), name }
+        group(self.step_name())
     }
 
     fn step_name(&self) -> String {
@@ -160,9 +175,23 @@ impl About {
     }
 
     fn meta(&self, name: &str) -> Meta {
-        let places = self.location.iter().chain(&self.selected);
-        places.fold(Meta::named(name).cache(self.cache), |meta, place| meta.location(place.clone()))
+        self.written_at(self.location.clone(), name)
     }
+
+    /// Where it is written comes before what selects it: the first one is what clients show first.
+    fn written_at(&self, places: impl IntoIterator<Item = Location>, name: &str) -> Meta {
+        let places = places.into_iter().chain(self.selected.clone());
+        places.fold(Meta::named(name).cache(self.cache), Meta::location)
+    }
+}
+
+/// A group that is known by its name.
+fn group(name: String) -> ProgressGroup {
+    ProgressGroup { id: name.clone(), name, weak: false }
+}
+
+fn weak(group: ProgressGroup) -> ProgressGroup {
+    ProgressGroup { weak: true, ..group }
 }
 
 /// About something that nobody wrote: clients treat such names as noise. It says the platform where there are several, for
@@ -186,5 +215,6 @@ pub(crate) fn source_info(file: &SourceFile) -> Arc<SourceInfo> {
         filename: file.path().to_owned(),
         data: file.shared_bytes(),
         language: "JSON".to_owned(),
+        loading: file.loading().cloned(),
     })
 }

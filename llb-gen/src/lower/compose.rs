@@ -138,7 +138,7 @@ impl Composer {
         let about = About::product(lowering.plan.request);
         let base = lowering.ground();
         let root =
-            merge([&base].into_iter().chain(&layers).chain(&fix), about.composing(&format!("merge {names}")));
+            merge([&base].into_iter().chain(&layers).chain(&fix), about.preparing(&format!("merge {names}")));
         self.roots.insert(changing, root.clone());
         Ok(root)
     }

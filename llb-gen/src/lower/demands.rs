@@ -108,11 +108,9 @@ fn fault(cap: Cap, meta: &Meta, manifest: &Place) -> Diagnostic {
         .help(format!("it lacks the capability `{}`{needed}", cap.id()))
 }
 
-/// The lines of what is said about an op: the fragment's rather than those of the manifest that select it.
+/// The lines that an op comes from: where it is written goes before what selects it.
 fn place(meta: &Meta) -> Option<Place> {
-    let of_fragment = |path: &str| path.ends_with("/fragment.json");
-    let places = meta.locations();
-    let one = places.iter().find(|one| of_fragment(&one.file.filename)).or(places.first())?;
+    let one = meta.locations().first()?;
     let file = SourceFile::new(one.file.filename.clone(), one.file.data.clone());
     Some(Place::new(&file, file.span_of_lines(one.lines.start(), one.lines.end())))
 }

@@ -166,7 +166,7 @@ impl Lowering<'_> {
             }
             PlannedMount::Text { dest, content } => {
                 let file = Mkfile::new("/content", 0o644, content.clone()).timestamp(self.timestamp());
-                let file = FileOp::on(&State::scratch()).mkfile(file).meta(about.named("what is locked"));
+                let file = FileOp::on(&State::scratch()).mkfile(file).meta(about.shared("what is locked"));
                 Mount::read_only(dest, &file.state()).select("/content")
             }
             PlannedMount::Output { dest } => Mount::bind(dest, &State::scratch(), Access::Output),
@@ -267,7 +267,7 @@ impl Lowering<'_> {
 /// Whether a mount is made by an op of its own.
 fn has_parts(mount: &PlannedMount) -> bool {
     match mount {
-        PlannedMount::Collected { .. } => true,
+        PlannedMount::Collected { .. } | PlannedMount::Text { .. } => true,
         PlannedMount::Cache { folder, .. } => folder.is_some(),
         _ => false,
     }

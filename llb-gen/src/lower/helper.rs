@@ -90,7 +90,7 @@ impl Lowering<'_> {
     /// is not built again.
     pub(super) fn gate(&self, root: &State, of: &str, about: &About) -> Result<State, LowerError> {
         let gate = self.helper("nothing", of)?.root(root).root_content_cache(ContentCache::On);
-        Ok(gate.meta(about.composing("what it is built on")).run().root())
+        Ok(gate.meta(about.named("what it is built on")).run().root())
     }
 
     /// The root of a fragment with its final times, compared with what the fragment was built on.
@@ -113,7 +113,7 @@ impl Lowering<'_> {
         let config = json(&Databases { epoch: self.epoch() });
         let exec = self.helper("databases", "base")?.env("FACTORY_DATABASES", &config);
         let exec = exec.root(base).root_access(Access::ReadOnly).mount(evidence());
-        Ok(exec.meta(about.composing("shared files of the base")).run().mount(EVIDENCE))
+        Ok(exec.meta(about.preparing("shared files of the base")).run().mount(EVIDENCE))
     }
 
     /// What merging alone gets wrong of these fragments on `base`; a failure where they contradict each other.
@@ -138,7 +138,7 @@ impl Lowering<'_> {
         let empty = |dest: &str| Mount::bind(dest, &State::scratch(), Access::Output);
         let exec = exec.env("FACTORY_JOIN", &config).mount(empty(BEFORE)).mount(empty(AFTER));
         let joined = exec.meta(about.named(&format!("join {names}"))).run();
-        let fix = about.composing(&format!("shared files of {names}"));
+        let fix = about.preparing(&format!("shared files of {names}"));
         Ok(diff(&joined.mount(BEFORE), &joined.mount(AFTER), fix))
     }
 
@@ -150,7 +150,7 @@ impl Lowering<'_> {
     pub(super) fn delta(&self, lower: &State, upper: &State, what: &str, about: &About) -> State {
         let nothing = Remove::new("/.factory/nothing").allow_not_found();
         let beside =
-            FileOp::on(lower).remove(nothing).meta(about.composing("what it is compared with")).state();
+            FileOp::on(lower).remove(nothing).meta(about.preparing("what it is compared with")).state();
         diff(&beside, upper, about.composing(what))
     }
 }

@@ -1,15 +1,15 @@
 //! From a policy as it is written to one that asks for something that can be.
 
 use super::{
-    BaseRule, Excuse, FragmentMatch, FragmentsRule, GpuRule, PackageMatch, PackagesRule, PlatformsRule,
-    Policy, RecordRule, SbomRule, SignatureRule, Skipped, SourceRule, SourceSaidBy, TestsRule,
+    BaseRule, Excuse, FragmentMatch, FragmentsRule, GpuRule, IdentityRule, PackageMatch, PackagesRule,
+    PlatformsRule, Policy, RecordRule, SbomRule, SignatureRule, Skipped, SourceRule, SourceSaidBy, TestsRule,
 };
 use crate::diagnostic::{Diagnostic, Sink};
 use crate::parse::RawPolicy;
 use crate::parse::node::Found;
 use crate::parse::raw::policy::{
-    RawBase, RawExcuse, RawFragmentMatch, RawFragments, RawGpu, RawPackageMatch, RawPackages, RawPlatforms,
-    RawRecord, RawSbom, RawSource, RawTests,
+    RawBase, RawExcuse, RawFragmentMatch, RawFragments, RawGpu, RawIdentity, RawPackageMatch, RawPackages,
+    RawPlatforms, RawRecord, RawSbom, RawSignature, RawSource, RawTests,
 };
 use crate::text::{Located, Place, Span};
 
@@ -20,11 +20,9 @@ const RULES: &str = "a rule: `signature`, `platforms`, `builder`, `source`, `fra
 /// Checks a policy.
 pub(crate) fn policy(raw: RawPolicy, sink: &mut Sink) -> (Policy, Found) {
     let RawPolicy { file, raw, found } = raw;
-    let signature =
-        raw.signature.0.map(|raw| SignatureRule { keys: raw.keys.0.unwrap_or_default(), place: raw.place });
     let policy = Policy {
         description: raw.description.0,
-        signature,
+        signature: raw.signature.0.map(|raw| signature(raw, sink)),
         platforms: raw.platforms.0.map(|raw| platforms(raw, sink)),
         builder: raw.builder.0.filter(|list| filled(list, "builder", sink)),
         source: raw.source.0.map(|raw| source(raw, sink)),
@@ -77,6 +75,22 @@ fn filled<T>(list: &Located<Vec<T>>, member: &str, sink: &mut Sink) -> bool {
         sink.push(Diagnostic::error("empty-value", list.place(), message));
     }
     true
+}
+
+fn signature(raw: RawSignature, sink: &mut Sink) -> SignatureRule {
+    let identity = |one: RawIdentity| IdentityRule { issuer: one.issuer, identity: one.identity };
+    let identities: Vec<IdentityRule> =
+        raw.identities.0.unwrap_or_default().into_iter().map(identity).collect();
+    for one in identities.iter().filter(|one| one.issuer.fits("") && one.identity.fits("")) {
+        let message = "both patterns fit everybody, so anybody's signature would do";
+        let fault = Diagnostic::error("invalid-value", one.identity.place(), message);
+        sink.push(fault.expecting("a pattern that says who signs, or one that says who vouches for it"));
+    }
+    if let Some(path) = raw.trusted_root.0.as_ref().filter(|path| path.value().is_empty()) {
+        sink.push(Diagnostic::error("empty-value", path.place(), "`trusted_root` names no file"));
+    }
+    let keys = raw.keys.0.unwrap_or_default();
+    SignatureRule { keys, identities, trusted_root: raw.trusted_root.0, place: raw.place }
 }
 
 fn source(raw: RawSource, sink: &mut Sink) -> SourceRule {

@@ -44,13 +44,26 @@ pub struct Policy {
     pub file: SourceFile,
 }
 
-/// The image and each of its platforms is signed by one of these keys.
+/// The image and each of its platforms is signed by one of these keys or identities.
 #[derive(Debug, Clone)]
 pub struct SignatureRule {
-    /// The keys; none where the command line has to name them.
+    /// The keys; none where the command line has to name them, or there are identities.
     pub keys: Vec<Located<KeySource>>,
+    /// The identities whose keyless signatures count.
+    pub identities: Vec<IdentityRule>,
+    /// Where the file is that says who is believed about identities.
+    pub trusted_root: Option<Located<String>>,
     /// Where the rule is written.
     pub place: Place,
+}
+
+/// Somebody who signs without a key of their own: whoever both patterns fit.
+#[derive(Debug, Clone)]
+pub struct IdentityRule {
+    /// For who says who it is.
+    pub issuer: Located<Glob>,
+    /// For the identity.
+    pub identity: Located<Glob>,
 }
 
 /// Which platforms an image has. Something is asked.

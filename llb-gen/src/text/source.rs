@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::llb::Loading;
+
 /// A half-open range of bytes of one [`SourceFile`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Span {
@@ -69,16 +71,23 @@ struct Inner {
     bytes: Arc<[u8]>,
     /// Offsets of the first byte of every line.
     lines: Vec<u32>,
+    loading: Option<Loading>,
 }
 
 impl SourceFile {
     /// A file with the `path` that diagnostics shall show (relative to the build context) and its `bytes`.
     #[must_use]
     pub fn new(path: impl Into<String>, bytes: impl Into<Arc<[u8]>>) -> Self {
+        Self::loaded(path, bytes, None)
+    }
+
+    /// The same, with how the file was loaded, where that is known.
+    #[must_use]
+    pub fn loaded(path: impl Into<String>, bytes: impl Into<Arc<[u8]>>, loading: Option<Loading>) -> Self {
         let bytes = bytes.into();
         let starts = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at + 1);
         let lines = std::iter::once(0).chain(starts).filter_map(|at| u32::try_from(at).ok()).collect();
-        Self { inner: Arc::new(Inner { path: path.into(), bytes, lines }) }
+        Self { inner: Arc::new(Inner { path: path.into(), bytes, lines, loading }) }
     }
 
     /// The path as the user knows it.
@@ -97,6 +106,12 @@ impl SourceFile {
     #[must_use]
     pub fn shared_bytes(&self) -> Arc<[u8]> {
         Arc::clone(&self.inner.bytes)
+    }
+
+    /// How the file was loaded, where that is known.
+    #[must_use]
+    pub fn loading(&self) -> Option<&Loading> {
+        self.inner.loading.as_ref()
     }
 
     /// How many lines the file has; an empty file has one.

@@ -6,8 +6,8 @@ use std::time::Instant;
 
 use llb_gen::check::FileState;
 use llb_gen::draft::{Draft, ImageLookup};
-use llb_gen::llb::source::Image;
-use llb_gen::llb::{Cap, Exec, FileOp, Graph, Mkfile, Platform, State};
+use llb_gen::llb::source::{Image, Local};
+use llb_gen::llb::{Cap, Exec, FileOp, Graph, Loading, Mkfile, Platform, State};
 use llb_gen::model::Product;
 use llb_gen::parse::RawManifest;
 use llb_gen::plan::ImageAnswer;
@@ -49,10 +49,12 @@ impl Documents {
         let names: Vec<String> = (0..count).map(|at| format!("fragment{at}")).collect();
         let selections: Vec<_> = names.iter().map(|name| json!({"name": name, "version": "0.1.0"})).collect();
         let manifest = json!({"id": "p", "base": "debian:bookworm-slim", "fragments": selections});
+        let source = Local::new("context", "session").follow_paths(["fragments/*/*/fragment.json"]).state();
+        let loading = Loading::by(&Graph::of(&source).marshal());
         let file = |name: &String| {
             let path = format!("fragments/{name}/0.1.0/fragment.json");
             let text = serde_json::to_vec_pretty(&fragment(name)).unwrap();
-            (path.clone(), FileState::Present(SourceFile::new(path, text)))
+            (path.clone(), FileState::Present(SourceFile::loaded(path, text, loading.clone())))
         };
         let manifest = SourceFile::new("manifests/p.json", serde_json::to_vec_pretty(&manifest).unwrap());
         Self { manifest, files: names.iter().map(file).collect() }

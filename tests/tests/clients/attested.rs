@@ -82,10 +82,16 @@ fn our_provenance_has_what_that_of_a_dockerfile_has() {
     let external = &definition["externalParameters"];
     assert_eq!(external["configSource"]["path"], "product.json", "{external:#}");
 
+    let infos = &ours["runDetails"]["metadata"]["buildkit_metadata"]["source"]["infos"];
+    let loaded = |info: &Value| {
+        let step = &info["llbDefinition"][0]["op"]["Op"]["source"]["identifier"];
+        (info["filename"].as_str().unwrap().to_owned(), step.as_str().unwrap_or("not said").to_owned())
+    };
+    let loaded: Vec<(String, String)> = infos.as_array().unwrap().iter().map(loaded).collect();
+    let from = |file: &str, source: &str| (file.to_owned(), source.to_owned());
+    let of_fragment = from("fragments/only/0.1.0/fragment.json", "local://context");
+    assert_eq!(loaded, [of_fragment, from("product.json", "local://dockerfile")]);
     let text = ours.to_string();
-    for file in ["product.json", "fragments/only/0.1.0/fragment.json"] {
-        assert!(text.contains(&format!("\"filename\":\"{file}\"")), "no source {file}");
-    }
     assert!(text.contains("\"id\":\"token\""), "the secret that a step may take: {external:#}");
 }
 

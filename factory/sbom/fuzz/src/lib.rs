@@ -10,3 +10,5 @@ pub mod entries;
 pub mod house;
 #[cfg(feature = "house")]
 pub mod shared;
+#[cfg(feature = "side")]
+pub mod side;

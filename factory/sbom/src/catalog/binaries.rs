@@ -9,7 +9,7 @@ use crate::formats::{Opened, ReadAt, binary};
 use crate::licence::Licence;
 use crate::model::{Ecosystem, Inventory, Package, Purpose, Requirement};
 use crate::purl;
-use crate::root::{Entry, Root};
+use crate::root::{Entry, Place, Root, Wish};
 
 /// Looks into ELF, PE and Mach-O files.
 #[derive(Debug)]
@@ -24,8 +24,12 @@ impl Cataloger for Binaries {
         NAME
     }
 
-    fn wants(&self, entry: &Entry<'_>) -> bool {
-        entry.is_file() && (entry.executable() || is_library(entry.name()))
+    fn wants(&self, place: Place<'_>) -> Wish {
+        match place.is_file() {
+            true if is_library(place.name()) => Wish::Yes,
+            true if !is_text(place.name()) => Wish::IfExecutable,
+            _ => Wish::No,
+        }
     }
 
     fn found(&self, _root: &Root, entry: &Entry<'_>, out: &mut Inventory) {
@@ -54,6 +58,20 @@ impl Cataloger for Binaries {
             Err(fault) => say(out, RUST, place, &fault, "the Rust crates in it are missing"),
         }
     }
+}
+
+/// Endings of what people write, and of what is shown to them: no program is called like that, and most files are. Their modes
+/// need not be asked for.
+const TEXTS: [&[u8]; 52] = [
+    b"c", b"cc", b"cfg", b"conf", b"cpp", b"css", b"csv", b"dtd", b"gif", b"go", b"gz", b"h", b"hpp", b"htm",
+    b"html", b"ico", b"inc", b"ini", b"ipynb", b"java", b"jpeg", b"jpg", b"js", b"json", b"list", b"log",
+    b"map", b"md", b"md5sums", b"mjs", b"mo", b"pem", b"php", b"png", b"po", b"py", b"pyc", b"pyi", b"rb",
+    b"rs", b"rst", b"svg", b"tex", b"toml", b"ts", b"ttf", b"txt", b"woff2", b"xml", b"xsd", b"yaml", b"yml",
+];
+
+fn is_text(name: &[u8]) -> bool {
+    let Some(dot) = name.iter().rposition(|byte| *byte == b'.') else { return false };
+    name.get(dot + 1..).is_some_and(|ending| TEXTS.binary_search(&ending).is_ok())
 }
 
 /// `libx.so`, `libx.so.1`, `x.dll`, `x.exe`, `x.dylib`: they need not be executable.

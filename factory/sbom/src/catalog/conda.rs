@@ -6,7 +6,7 @@ use crate::licence::Licence;
 use crate::limits;
 use crate::model::{Checksum, Ecosystem, Inventory, OwnedFile, Package, Requirement};
 use crate::purl;
-use crate::root::{Entry, Root, join, name, normal, parent};
+use crate::root::{Entry, Place, Root, Wish, join, name, normal, parent};
 
 /// Reads the file that lies in `conda-meta` for every package.
 #[derive(Debug)]
@@ -19,8 +19,10 @@ impl Cataloger for Conda {
         NAME
     }
 
-    fn wants(&self, entry: &Entry<'_>) -> bool {
-        entry.is_file() && entry.name().ends_with(b".json") && name(entry.parent()) == b"conda-meta"
+    fn wants(&self, place: Place<'_>) -> Wish {
+        let wanted =
+            place.is_file() && place.name().ends_with(b".json") && name(place.parent()) == b"conda-meta";
+        Wish::yes_if(wanted)
     }
 
     fn found(&self, _root: &Root, entry: &Entry<'_>, out: &mut Inventory) {

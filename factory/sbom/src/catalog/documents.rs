@@ -11,7 +11,7 @@ use crate::licence::Licence;
 use crate::limits;
 use crate::model::{Ecosystem, Inventory, Package, Party, Purpose, Requirement};
 use crate::purl;
-use crate::root::{Entry, Root, name};
+use crate::root::{Entry, Place, Root, Wish, name};
 
 /// Reads SPDX and CycloneDX documents at the places where images have them.
 #[derive(Debug)]
@@ -24,8 +24,8 @@ impl Cataloger for Documents {
         NAME
     }
 
-    fn wants(&self, entry: &Entry<'_>) -> bool {
-        entry.is_file() && is_place(entry.path())
+    fn wants(&self, place: Place<'_>) -> Wish {
+        Wish::yes_if(place.is_file() && is_place(place.path()))
     }
 
     fn found(&self, _root: &Root, entry: &Entry<'_>, out: &mut Inventory) {

@@ -6,7 +6,7 @@ use crate::formats::{Opened, ReadAt, zip};
 use crate::licence::Licence;
 use crate::model::{Ecosystem, Inventory, Package, Purpose, Requirement};
 use crate::purl;
-use crate::root::{Entry, Root};
+use crate::root::{Entry, Place, Root, Wish};
 
 /// Looks into jars, wars, ears.
 #[derive(Debug)]
@@ -19,8 +19,8 @@ impl Cataloger for Java {
         NAME
     }
 
-    fn wants(&self, entry: &Entry<'_>) -> bool {
-        entry.is_file() && java::is_archive(entry.name())
+    fn wants(&self, place: Place<'_>) -> Wish {
+        Wish::yes_if(place.is_file() && java::is_archive(place.name()))
     }
 
     fn found(&self, _root: &Root, entry: &Entry<'_>, out: &mut Inventory) {

@@ -1,10 +1,10 @@
 //! Catalogers: each reads one package manager's or format's traces and adds what it finds to the inventory.
 //!
 //! There are two ways to be called, and a cataloger may use both. [`Cataloger::databases`] is called once, before the
-//! walk, and reads what lies at fixed places. Then the root is walked *once*, in the order of names, and every entry is
-//! offered to every cataloger: [`Cataloger::wants`] answers from the name (it is called for each of millions of entries, so
-//! it allocates nothing and opens no file unless the name or the mode promises something), and
-//! [`Cataloger::found`] reads.
+//! walk, and reads what lies at fixed places. Then the root is walked *once*, and every entry is
+//! offered to every cataloger: [`Cataloger::wants`] answers from the name, in no order (it is called for each of millions of
+//! entries, so it allocates nothing and asks the system nothing). What is wanted comes to [`Cataloger::found`], in the order of
+//! names, to be read.
 //!
 //! Catalogers hold no state; what must be compared over several packages is done in `settle` after the walk.
 //!
@@ -41,7 +41,7 @@ pub use rpm::Rpm;
 
 use crate::formats::Broken;
 use crate::model::Inventory;
-use crate::root::{Entry, Root};
+use crate::root::{Entry, Place, Root, Wish};
 
 /// One way of finding packages.
 pub trait Cataloger {
@@ -53,10 +53,10 @@ pub trait Cataloger {
         let _ = (root, out);
     }
 
-    /// Whether this entry of the walk is one to read.
-    fn wants(&self, entry: &Entry<'_>) -> bool {
-        let _ = entry;
-        false
+    /// Whether what lies at this place is to be read. Directories are offered as well, and gone into whatever is said.
+    fn wants(&self, place: Place<'_>) -> Wish {
+        let _ = place;
+        Wish::No
     }
 
     /// Reads an entry that was wanted.

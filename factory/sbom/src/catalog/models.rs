@@ -9,7 +9,7 @@ use crate::licence::Licence;
 use crate::limits;
 use crate::model::{Ecosystem, Inventory, Package, Purpose};
 use crate::purl;
-use crate::root::{Entry, Kind, Root, join, name, parent};
+use crate::root::{Entry, Kind, Place, Root, Wish, join, name, parent};
 
 /// Reads the heads of model files; the weights are not read here.
 #[derive(Debug)]
@@ -22,10 +22,11 @@ impl Cataloger for Models {
         NAME
     }
 
-    fn wants(&self, entry: &Entry<'_>) -> bool {
-        let model = stem(entry.name()).is_some();
+    fn wants(&self, place: Place<'_>) -> Wish {
+        let model = stem(place.name()).is_some();
         // In the hub's cache the named files are links to ones that are named by digest.
-        model && (entry.is_file() || entry.kind() == Kind::Symlink && snapshot(entry.path()).is_some())
+        let cached = || place.kind() == Kind::Symlink && snapshot(place.path()).is_some();
+        Wish::yes_if(model && (place.is_file() || cached()))
     }
 
     fn found(&self, root: &Root, entry: &Entry<'_>, out: &mut Inventory) {

@@ -7,7 +7,7 @@ use crate::licence::Licence;
 use crate::limits;
 use crate::model::{Ecosystem, Inventory, Package, Party, Purpose, Requirement};
 use crate::purl;
-use crate::root::{Entry, Root, join, name, parent};
+use crate::root::{Entry, Place, Root, Wish, join, name, parent};
 
 /// Finds modules by where their `package.json` lies: a folder in `node_modules`, or in Debian's `usr/share/nodejs`. Any
 /// other may be a fixture, unless a `node_modules` lies beside it: then it is an application.
@@ -21,8 +21,8 @@ impl Cataloger for Npm {
         NAME
     }
 
-    fn wants(&self, entry: &Entry<'_>) -> bool {
-        entry.is_file() && entry.name() == b"package.json"
+    fn wants(&self, place: Place<'_>) -> Wish {
+        Wish::yes_if(place.is_file() && place.name() == b"package.json")
     }
 
     fn found(&self, root: &Root, entry: &Entry<'_>, out: &mut Inventory) {

@@ -10,7 +10,7 @@ use crate::licence::Licence;
 use crate::limits;
 use crate::model::{Ecosystem, Inventory, Package, Party};
 use crate::purl;
-use crate::root::{Entry, Root, join};
+use crate::root::{Entry, Place, Root, Wish, join};
 
 /// Reads `usr/local/cuda*` and finds headers and driver libraries.
 #[derive(Debug)]
@@ -62,10 +62,9 @@ impl Cataloger for Nvidia {
         }
     }
 
-    fn wants(&self, entry: &Entry<'_>) -> bool {
-        entry.is_file()
-            && (HEADERS.iter().any(|(header, ..)| *header == entry.name())
-                || driver_version(entry.name()).is_some())
+    fn wants(&self, place: Place<'_>) -> Wish {
+        let header = || HEADERS.iter().any(|(header, ..)| *header == place.name());
+        Wish::yes_if(place.is_file() && (header() || driver_version(place.name()).is_some()))
     }
 
     fn found(&self, _root: &Root, entry: &Entry<'_>, out: &mut Inventory) {

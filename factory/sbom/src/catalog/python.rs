@@ -7,7 +7,7 @@ use crate::licence::Licence;
 use crate::limits;
 use crate::model::{Checksum, Ecosystem, Inventory, OwnedFile, Package, Party, Requirement};
 use crate::purl;
-use crate::root::{Entry, Kind, Problem, Root, join, name, normal, parent};
+use crate::root::{Entry, Kind, Place, Problem, Root, Wish, join, name, normal, parent};
 
 /// Finds `*.dist-info`, `*.egg-info`, `EGG-INFO`, `*.egg-link` and lists of vendored copies.
 #[derive(Debug)]
@@ -20,19 +20,20 @@ impl Cataloger for Python {
         NAME
     }
 
-    fn wants(&self, entry: &Entry<'_>) -> bool {
-        let name = entry.name();
-        match entry.kind() {
+    fn wants(&self, place: Place<'_>) -> Wish {
+        let name = place.name();
+        let wanted = match place.kind() {
             Kind::Directory => {
                 name.ends_with(b".dist-info") || name.ends_with(b".egg-info") || name == b"EGG-INFO"
             }
             Kind::File => {
                 name.ends_with(b".egg-info")
                     || name.ends_with(b".egg-link")
-                    || (name == b"vendor.txt" && entry.parent().ends_with(b"/_vendor"))
+                    || (name == b"vendor.txt" && place.parent().ends_with(b"/_vendor"))
             }
             Kind::Symlink => false,
-        }
+        };
+        Wish::yes_if(wanted)
     }
 
     fn found(&self, root: &Root, entry: &Entry<'_>, out: &mut Inventory) {

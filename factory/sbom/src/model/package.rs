@@ -57,7 +57,7 @@ pub enum Purpose {
     Library,
     /// `APPLICATION`.
     Application,
-    /// `OPERATING-SYSTEM`.
+    /// `OPERATING_SYSTEM`.
     OperatingSystem,
     /// `FIRMWARE`.
     Firmware,

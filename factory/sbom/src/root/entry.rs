@@ -7,7 +7,7 @@ use std::os::unix::fs::FileExt;
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 
-use super::{Problem, Result, Root, name, parent, read_all};
+use super::{Problem, Result, Root, read_all};
 use crate::limits;
 
 /// What an entry is; everything else is left out of the walk.
@@ -21,12 +21,78 @@ pub enum Kind {
     Symlink,
 }
 
+/// Whether an entry is wanted, as far as its place alone says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Wish {
+    /// It is not.
+    No,
+    /// Where it is a regular file that somebody may execute. That costs a system call, so that no name should ask for it
+    /// without need.
+    IfExecutable,
+    /// It is.
+    Yes,
+}
+
+impl Wish {
+    /// As two words say.
+    #[must_use]
+    pub fn yes_if(wanted: bool) -> Self {
+        if wanted { Self::Yes } else { Self::No }
+    }
+}
+
+/// Where an entry of the walk lies, and what it is: all that reading a directory says.
+#[derive(Debug, Clone, Copy)]
+pub struct Place<'a> {
+    path: &'a [u8],
+    /// Where the name starts.
+    start: usize,
+    kind: Kind,
+}
+
+impl<'a> Place<'a> {
+    pub(super) fn new(path: &'a [u8], start: usize, kind: Kind) -> Self {
+        Self { path, start, kind }
+    }
+
+    /// Where it lies below the root.
+    #[must_use]
+    pub fn path(&self) -> &'a [u8] {
+        self.path
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &'a [u8] {
+        self.path.get(self.start..).unwrap_or_default()
+    }
+
+    /// The directory that it lies in, below the root.
+    #[must_use]
+    pub fn parent(&self) -> &'a [u8] {
+        self.path.get(..self.start.saturating_sub(1)).unwrap_or_default()
+    }
+
+    /// What it is.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// Whether it is a regular file.
+    #[must_use]
+    pub fn is_file(&self) -> bool {
+        self.kind == Kind::File
+    }
+}
+
 /// One entry of the walk. What costs a system call is asked for once and remembered.
 #[derive(Debug)]
 pub struct Entry<'a> {
     directory: BorrowedFd<'a>,
-    path: &'a [u8],
-    kind: Kind,
+    place: Place<'a>,
+    /// Where it is known without a stat.
+    executable: Option<bool>,
     stat: OnceCell<Option<Stat>>,
     file: OnceCell<Result<File>>,
     elf: OnceCell<bool>,
@@ -50,38 +116,45 @@ impl Stat {
 }
 
 impl<'a> Entry<'a> {
-    pub(super) fn new(directory: BorrowedFd<'a>, path: &'a [u8], kind: Kind) -> Self {
-        Self { directory, path, kind, stat: OnceCell::new(), file: OnceCell::new(), elf: OnceCell::new() }
+    pub(super) fn new(directory: BorrowedFd<'a>, place: Place<'a>, executable: Option<bool>) -> Self {
+        let (stat, file, elf) = (OnceCell::new(), OnceCell::new(), OnceCell::new());
+        Self { directory, place, executable, stat, file, elf }
+    }
+
+    /// Where it lies, and what it is.
+    #[must_use]
+    pub fn place(&self) -> Place<'a> {
+        self.place
     }
 
     /// Where it lies below the root.
     #[must_use]
     pub fn path(&self) -> &'a [u8] {
-        self.path
+        self.place.path()
     }
 
     /// Its name.
     #[must_use]
     pub fn name(&self) -> &'a [u8] {
-        name(self.path)
+        self.place.name()
     }
 
     /// The directory that it lies in, below the root.
     #[must_use]
     pub fn parent(&self) -> &'a [u8] {
-        parent(self.path)
+        self.place.parent()
     }
 
     /// What it is.
     #[must_use]
     pub fn kind(&self) -> Kind {
-        self.kind
+        self.place.kind()
     }
 
     /// Whether it is a regular file.
     #[must_use]
     pub fn is_file(&self) -> bool {
-        self.kind == Kind::File
+        self.place.is_file()
     }
 
     /// Its size in bytes; 0 where it cannot be asked.
@@ -93,7 +166,8 @@ impl<'a> Entry<'a> {
     /// Whether it is a regular file that somebody may execute.
     #[must_use]
     pub fn executable(&self) -> bool {
-        self.is_file() && self.stat().is_some_and(|stat| stat.mode & 0o111 != 0)
+        let ask = || self.stat().is_some_and(|stat| stat.mode & 0o111 != 0);
+        self.is_file() && self.executable.unwrap_or_else(ask)
     }
 
     /// Whether it is an executable regular file that begins as ELF does. Asks the mode first, so most files are not opened.
@@ -112,7 +186,7 @@ impl<'a> Entry<'a> {
     /// nanosecond, so that their contents need not be compared; those of other files are.
     #[must_use]
     pub fn is_as_in(&self, other: &Root) -> bool {
-        let there = other.unfollowed(self.path).map(|found| Stat::of(&found));
+        let there = other.unfollowed(self.path()).map(|found| Stat::of(&found));
         let Some((here, there)) = self.stat().zip(there) else { return false };
         if here == there {
             return true;
@@ -120,7 +194,8 @@ impl<'a> Entry<'a> {
         if (here.mode, here.size) != (there.mode, there.size) || here.size > limits::HASHED {
             return false;
         }
-        self.file().is_ok_and(|file| other.plain_file(self.path).is_ok_and(|other| same_bytes(file, &other)))
+        self.file()
+            .is_ok_and(|file| other.plain_file(self.path()).is_ok_and(|other| same_bytes(file, &other)))
     }
 
     /// The file, open for reading. It is one for all who ask: read it at offsets (`FileExt::read_at`), or with
@@ -130,7 +205,7 @@ impl<'a> Entry<'a> {
     /// It is no regular file, or cannot be opened.
     pub fn file(&self) -> Result<&File> {
         let opened = self.file.get_or_init(|| {
-            if self.kind != Kind::File {
+            if self.kind() != Kind::File {
                 return Err(Problem::NotAFile);
             }
             let flags =

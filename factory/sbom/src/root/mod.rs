@@ -5,6 +5,7 @@
 //! `openat2`, [`resolve`] does. Only regular files are ever opened for reading; a device or a fifo is refused before.
 
 mod entry;
+mod names;
 mod resolve;
 mod walk;
 
@@ -17,7 +18,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 
-pub use entry::{Entry, Kind};
+pub use entry::{Entry, Kind, Place, Wish};
 pub use resolve::Canonical;
 pub use walk::{Seen, WalkProblem};
 
@@ -131,14 +132,14 @@ impl Root {
         read_all(&self.file(path)?, limit)
     }
 
-    /// The names in a directory, sorted, without `.` and `..`, at most [`crate::limits::DIRECTORY_CHUNK`] of them.
+    /// The names in a directory, sorted, without `.` and `..`; of a directory that is larger than
+    /// [`crate::limits::NAMES`] the first of them.
     ///
     /// # Errors
     /// It is not there, or no directory.
     pub fn names(&self, path: &[u8]) -> Result<Vec<Vec<u8>>> {
         let directory = self.open_below(path, OFlags::RDONLY | OFlags::DIRECTORY)?;
-        let (names, _) = walk::chunk(directory.as_fd(), None)?;
-        Ok(names.into_iter().map(|(name, _)| name).collect())
+        walk::all_names(directory.as_fd())
     }
 
     /// Whether a directory is there, links followed.
@@ -184,16 +185,18 @@ impl Root {
         resolve::canonical(self.fd.as_fd(), path)
     }
 
-    /// Walks everything once, in the order of names, parents before children, links not followed. `proc`, `sys` and `dev` of
-    /// the root, sockets, devices and fifos are left out.
+    /// Walks everything once, links not followed. `proc`, `sys` and `dev` of the root, sockets, devices and fifos are left out.
     ///
-    /// `visit` says whether a directory is gone into. `problem` hears of what could not be.
+    /// `wish` is asked for every entry, in no order, and says of it by its place whether it is wanted; a directory that is not
+    /// is not gone into. `visit` gets what is, in the order of names, parents before children, and says whether the walk goes
+    /// on. `problem` hears of what could not be gone into.
     pub fn walk(
         &self,
+        wish: &mut dyn FnMut(Place<'_>) -> Wish,
         visit: &mut dyn FnMut(&Entry<'_>) -> bool,
         problem: &mut dyn FnMut(WalkProblem<'_>),
     ) -> Seen {
-        walk::walk(self.fd.as_fd(), visit, problem)
+        walk::walk(self.fd.as_fd(), crate::limits::NAMES, wish, visit, problem)
     }
 
     /// Opens something below the root, links followed inside of it.

@@ -67,9 +67,15 @@ fn a_fifo_is_not_opened() {
 }
 
 fn walked(root: &Root) -> Vec<String> {
+    wished(root, &mut |_| Wish::Yes)
+}
+
+fn wished(root: &Root, wish: &mut dyn FnMut(Place<'_>) -> Wish) -> Vec<String> {
     let mut seen = Vec::new();
     root.walk(
+        wish,
         &mut |entry| {
+            assert_eq!((entry.name(), entry.parent()), (name(entry.path()), parent(entry.path())));
             seen.push(String::from_utf8_lossy(entry.path()).into_owned());
             true
         },
@@ -91,21 +97,62 @@ fn the_walk_is_in_order_and_leaves_out_the_kernels_folders() {
 }
 
 #[test]
-fn a_large_directory_is_read_in_chunks_and_loses_nothing() {
-    let names: Vec<String> = (0..57).map(|n| format!("{:02}", (n * 31) % 57)).collect();
-    let (_dir, root) = root_of(|at| names.iter().for_each(|name| fs::write(at.join(name), "").unwrap()));
-    let mut found: Vec<Vec<u8>> = Vec::new();
-    loop {
-        let (chunk, more) = walk::chunk_of(root.fd.as_fd(), found.last().map(Vec::as_slice), 5).unwrap();
-        assert!(chunk.len() <= 5);
-        found.extend(chunk.into_iter().map(|(name, _)| name));
-        if !more {
-            break;
+fn only_what_is_wished_for_is_visited() {
+    let (_dir, root) = root_of(|at| {
+        for name in ["a/in", "b/in", "run", "text"] {
+            let path = at.join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(&path, "").unwrap();
         }
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        fs::set_permissions(at.join("run"), mode).unwrap();
+        symlink("run", at.join("link")).unwrap();
+    });
+    let found = wished(&root, &mut |place| match (place.kind(), place.path()) {
+        (Kind::Directory, path) => Wish::yes_if(path == b"b"),
+        (Kind::File, _) if place.parent() == b"b" => Wish::Yes,
+        (Kind::File, _) => Wish::IfExecutable,
+        (Kind::Symlink, _) => Wish::No,
+    });
+    assert_eq!(found, ["b", "b/in", "run"]);
+    let mut visits = 0;
+    let mut first = |_: &Entry<'_>| {
+        visits += 1;
+        false
+    };
+    root.walk(&mut |_| Wish::Yes, &mut first, &mut |_| {});
+    assert_eq!(visits, 1);
+}
+
+#[test]
+fn a_directory_that_there_is_no_room_for_is_read_again_and_loses_nothing() {
+    let (_dir, root) = root_of(|at| {
+        for number in 0..57 {
+            let name = at.join(format!("{:02}", (number * 31) % 57));
+            if number % 3 == 0 { fs::create_dir(name).unwrap() } else { fs::write(name, "").unwrap() }
+        }
+        (0..20).for_each(|number| fs::write(at.join(format!("30/{number}")), "").unwrap());
+    });
+    let whole = walked(&root);
+    assert_eq!(whole.len(), 77);
+    for room in [1, 200, 400] {
+        let (mut found, mut asked) = (Vec::new(), 0);
+        let seen = walk::walk(
+            root.fd.as_fd(),
+            room,
+            &mut |_| {
+                asked += 1;
+                Wish::Yes
+            },
+            &mut |entry| {
+                found.push(String::from_utf8_lossy(entry.path()).into_owned());
+                true
+            },
+            &mut |problem| panic!("{}", problem.message),
+        );
+        assert_eq!((&found, seen), (&whole, Seen { entries: 77, cut: false }), "{room}");
+        assert!(asked > 77, "{room}: it was read once");
     }
-    let mut sorted: Vec<Vec<u8>> = names.into_iter().map(String::into_bytes).collect();
-    sorted.sort();
-    assert_eq!(found, sorted);
 }
 
 #[test]
@@ -118,7 +165,7 @@ fn depth_has_an_end_and_says_so() {
         }
     });
     let mut problems = 0;
-    let seen = root.walk(&mut |_| true, &mut |_| problems += 1);
+    let seen = root.walk(&mut |_| Wish::Yes, &mut |_| true, &mut |_| problems += 1);
     assert_eq!((problems, seen.entries), (1, limits_depth() as u64));
 }
 

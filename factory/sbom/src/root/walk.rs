@@ -1,18 +1,20 @@
-//! The walk: every directory once, in the order of names, in bounded memory.
+//! The walk: every directory once, what is wanted of it in the order of names, in bounded memory.
+//!
+//! A directory is read from its start to its end, and each name is asked about as it comes. Only what is wanted is
+//! kept and put in order; of ten million files that nobody wants nothing stays.
 
-use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, RawDir, SeekFrom};
-use rustix::io::Errno;
 
-use super::{Entry, Kind, Problem, Result};
+use super::names::{Asked, Item, Names};
+use super::{Entry, Kind, Place, Problem, Result, Wish};
 use crate::limits;
 
 /// What a walk has seen.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Seen {
-    /// Entries that were visited.
+    /// Entries that were met.
     pub entries: u64,
     /// It ended early: there are more than [`limits::ENTRIES`].
     pub cut: bool,
@@ -29,107 +31,109 @@ pub struct WalkProblem<'a> {
 
 /// Directories of the root that are the kernel's.
 const KERNEL: [&[u8]; 3] = [b"proc", b"sys", b"dev"];
+/// Bytes that the kernel may hand over at a time: some thousand entries.
+const BUFFER: usize = 128 << 10;
 
 /// A directory that is being gone through.
 struct Frame {
     fd: OwnedFd,
-    /// Entries still to come, the next one last.
-    pending: Vec<(Vec<u8>, Kind)>,
-    /// The last name of this chunk, where the directory has more.
-    more: Option<Vec<u8>>,
+    /// What is wanted of it.
+    names: Names,
+    /// The next of them.
+    at: usize,
+    /// There is more behind the last of them.
+    more: bool,
     /// Length of its path.
     length: usize,
 }
 
-impl Frame {
-    fn new(fd: OwnedFd, length: usize) -> Result<Self> {
-        let mut frame = Self { fd, pending: Vec::new(), more: None, length };
-        frame.fill(None)?;
-        Ok(frame)
-    }
-
-    fn fill(&mut self, after: Option<&[u8]>) -> Result<()> {
-        let (mut names, more) = chunk(self.fd.as_fd(), after)?;
-        self.more = if more { names.last().map(|(name, _)| name.clone()) } else { None };
-        names.reverse();
-        self.pending = names;
-        Ok(())
-    }
-
-    fn next(&mut self) -> Result<Option<(Vec<u8>, Kind)>> {
-        if self.pending.is_empty()
-            && let Some(last) = self.more.take()
-        {
-            self.fill(Some(&last))?;
-        }
-        Ok(self.pending.pop())
-    }
+/// What all directories of a walk share.
+struct Walker<'w> {
+    wish: &'w mut dyn FnMut(Place<'_>) -> Wish,
+    /// Below the root, of the entry that it is about.
+    path: Vec<u8>,
+    buffer: Vec<u8>,
+    /// Names that wait for their mode.
+    asked: Asked,
+    /// Memory of directories that are done.
+    spare: Vec<Names>,
+    /// Bytes of names that may be held.
+    room: usize,
+    /// Bytes of them that the open directories hold.
+    held: usize,
+    seen: Seen,
 }
 
+/// Walks, and holds `room` bytes of names at a time.
 pub(super) fn walk(
     root: BorrowedFd<'_>,
+    room: usize,
+    wish: &mut dyn FnMut(Place<'_>) -> Wish,
     visit: &mut dyn FnMut(&Entry<'_>) -> bool,
     problem: &mut dyn FnMut(WalkProblem<'_>),
 ) -> Seen {
-    let mut seen = Seen::default();
-    let mut path: Vec<u8> = Vec::new();
+    let mut walker = Walker {
+        wish,
+        room,
+        path: Vec::new(),
+        buffer: Vec::with_capacity(BUFFER),
+        asked: Asked::default(),
+        spare: Vec::new(),
+        held: 0,
+        seen: Seen::default(),
+    };
     let mut frames: Vec<Frame> = Vec::new();
-    enter(root, b".", &path, &mut frames, problem);
+    match open_directory(root, b".").and_then(|fd| walker.enter(fd)) {
+        Ok(frame) => frames.push(frame),
+        Err(fault) => problem(WalkProblem { path: b"", message: unread(&fault) }),
+    }
     while let Some(frame) = frames.last_mut() {
-        path.truncate(frame.length);
-        let (name, kind) = match frame.next() {
-            Ok(Some(entry)) => entry,
+        if walker.seen.cut {
+            break;
+        }
+        walker.path.truncate(frame.length);
+        let item = match walker.next(frame) {
+            Ok(Some(item)) => item,
             Ok(None) => {
-                frames.pop();
+                frames.pop().into_iter().for_each(|frame| walker.leave(frame));
                 continue;
             }
             Err(fault) => {
-                problem(WalkProblem { path: &path, message: unread(&fault) });
-                frames.pop();
+                problem(WalkProblem { path: &walker.path, message: unread(&fault) });
+                frames.pop().into_iter().for_each(|frame| walker.leave(frame));
                 continue;
             }
         };
-        if frames.len() == 1 && KERNEL.contains(&name.as_slice()) {
+        let start = push(&mut walker.path, frame.names.name(item));
+        let place = Place::new(&walker.path, start, item.kind);
+        if !visit(&Entry::new(frame.fd.as_fd(), place, item.executable)) {
+            break;
+        }
+        if item.kind != Kind::Directory {
             continue;
         }
-        if seen.entries >= limits::ENTRIES {
-            seen.cut = true;
-            return seen;
-        }
-        seen.entries += 1;
-        if !path.is_empty() {
-            path.push(b'/');
-        }
-        path.extend_from_slice(&name);
-        let Some(frame) = frames.last() else { return seen };
-        let into = visit(&Entry::new(frame.fd.as_fd(), &path, kind));
-        if kind != Kind::Directory || !into {
-            continue;
-        }
+        let entered = open_directory(frame.fd.as_fd(), place.name());
         if frames.len() >= limits::DEPTH {
             let message = format!("lies {} directories deep: what it holds is left out", limits::DEPTH);
-            problem(WalkProblem { path: &path, message });
+            problem(WalkProblem { path: &walker.path, message });
             continue;
         }
-        match open_directory(frame.fd.as_fd(), &name).and_then(|fd| Frame::new(fd, path.len())) {
+        match entered.and_then(|fd| walker.enter(fd)) {
             Ok(frame) => frames.push(frame),
-            Err(fault) => problem(WalkProblem { path: &path, message: unread(&fault) }),
+            Err(fault) => problem(WalkProblem { path: &walker.path, message: unread(&fault) }),
         }
     }
-    seen
+    walker.seen
 }
 
-fn enter(
-    at: BorrowedFd<'_>,
-    name: &[u8],
-    path: &[u8],
-    frames: &mut Vec<Frame>,
-    problem: &mut dyn FnMut(WalkProblem<'_>),
-) {
-    match open_directory(at, name).and_then(|fd| Frame::new(fd, path.len())) {
-        Ok(frame) => frames.push(frame),
-        Err(fault) => problem(WalkProblem { path, message: unread(&fault) }),
+/// Adds a name to a path, and says where it starts there.
+fn push(path: &mut Vec<u8>, name: &[u8]) -> usize {
+    if !path.is_empty() {
+        path.push(b'/');
     }
+    let start = path.len();
+    path.extend_from_slice(name);
+    start
 }
 
 fn unread(fault: &Problem) -> String {
@@ -141,68 +145,125 @@ fn open_directory(at: BorrowedFd<'_>, name: &[u8]) -> Result<OwnedFd> {
     Ok(rustix::fs::openat(at, name, flags, Mode::empty())?)
 }
 
-/// Names and kinds in one directory.
-pub(super) type Names = Vec<(Vec<u8>, Kind)>;
+impl Walker<'_> {
+    /// The directory that lies at the path.
+    fn enter(&mut self, fd: OwnedFd) -> Result<Frame> {
+        let (names, length) = (self.spare.pop().unwrap_or_default(), self.path.len());
+        let mut frame = Frame { fd, names, at: 0, more: false, length };
+        match self.fill(&mut frame, None) {
+            Ok(()) => Ok(frame),
+            Err(fault) => {
+                self.leave(frame);
+                Err(fault)
+            }
+        }
+    }
 
-/// The [`limits::DIRECTORY_CHUNK`] smallest names after `after`, sorted, and whether there are more. A directory is read from its
-/// start for every chunk: slow for a hostile one, and never more memory than for an ordinary one.
-pub(super) fn chunk(fd: BorrowedFd<'_>, after: Option<&[u8]>) -> Result<(Names, bool)> {
-    chunk_of(fd, after, limits::DIRECTORY_CHUNK)
+    fn leave(&mut self, frame: Frame) {
+        self.held -= frame.names.bytes();
+        self.spare.extend(frame.names.emptied());
+    }
+
+    /// The next name that is wanted. Where there were too many to hold, the directory is read again for those that follow.
+    fn next(&mut self, frame: &mut Frame) -> Result<Option<Item>> {
+        if frame.at == frame.names.len() && frame.more {
+            let last = frame.names.last().to_vec();
+            rustix::fs::seek(&frame.fd, SeekFrom::Start(0))?;
+            self.held -= frame.names.bytes();
+            frame.names.clear();
+            self.fill(frame, Some(&last))?;
+        }
+        let item = frame.names.item(frame.at);
+        frame.at += 1;
+        Ok(item)
+    }
+
+    fn fill(&mut self, frame: &mut Frame, after: Option<&[u8]>) -> Result<()> {
+        let room = self.room.saturating_sub(self.held) / 2;
+        frame.names.limit(room.max(self.room / limits::DEPTH));
+        let read = self.read(frame, after);
+        self.asked.clear();
+        self.held += frame.names.bytes();
+        read
+    }
+
+    /// Reads a directory from its start, and keeps the smallest names after `after` that are wanted, as many as there is room
+    /// for.
+    fn read(&mut self, frame: &mut Frame, after: Option<&[u8]>) -> Result<()> {
+        let (fd, names) = (frame.fd.as_fd(), &mut frame.names);
+        let mut entries = RawDir::new(fd, self.buffer.spare_capacity_mut());
+        while let Some(entry) = entries.next() {
+            let entry = entry?;
+            let name = entry.file_name().to_bytes();
+            if name == b"." || name == b".." || (frame.length == 0 && KERNEL.contains(&name)) {
+                continue;
+            }
+            let Some(kind) = kind(entry.file_type(), fd, name) else { continue };
+            match after {
+                Some(after) if name <= after => continue,
+                Some(_) => {}
+                None if self.seen.entries < limits::ENTRIES => self.seen.entries += 1,
+                None => {
+                    self.seen.cut = true;
+                    return Ok(());
+                }
+            }
+            if names.has_no_room_for(name) {
+                continue;
+            }
+            let start = push(&mut self.path, name);
+            let wish = (self.wish)(Place::new(&self.path, start, kind));
+            self.path.truncate(frame.length);
+            match wish {
+                Wish::No => {}
+                Wish::Yes => names.push(name, kind, None),
+                Wish::IfExecutable => {
+                    self.asked.push(name, entry.ino());
+                    if self.asked.is_full() {
+                        self.asked.answer(fd, names);
+                    }
+                }
+            }
+        }
+        self.asked.answer(fd, names);
+        (frame.at, frame.more) = (0, names.sort());
+        Ok(())
+    }
 }
 
-pub(super) fn chunk_of(fd: BorrowedFd<'_>, after: Option<&[u8]>, most: usize) -> Result<(Names, bool)> {
-    if after.is_some() {
-        rustix::fs::seek(fd, SeekFrom::Start(0))?;
+/// What an entry is; nothing where the walk leaves it out.
+fn kind(said: FileType, fd: BorrowedFd<'_>, name: &[u8]) -> Option<Kind> {
+    let said = if said == FileType::Unknown { look(fd, name)? } else { said };
+    match said {
+        FileType::RegularFile => Some(Kind::File),
+        FileType::Directory => Some(Kind::Directory),
+        FileType::Symlink => Some(Kind::Symlink),
+        _ => None,
     }
-    let mut buffer = [MaybeUninit::<u8>::uninit(); 32 << 10];
-    let mut entries = RawDir::new(fd, &mut buffer);
-    let mut names: Names = Vec::new();
-    let mut below: Option<Vec<u8>> = None;
-    while let Some(entry) = entries.next() {
-        let entry = entry?;
-        let name = entry.file_name().to_bytes();
-        if name == b"." || name == b".." || after.is_some_and(|after| name <= after) {
-            continue;
-        }
-        if below.as_ref().is_some_and(|below| name >= below.as_slice()) {
-            continue;
-        }
-        let kind = match entry.file_type() {
-            FileType::Unknown => look(fd, name),
-            other => Some(other),
-        };
-        let kind = match kind {
-            Some(FileType::RegularFile) => Kind::File,
-            Some(FileType::Directory) => Kind::Directory,
-            Some(FileType::Symlink) => Kind::Symlink,
-            _ => continue,
-        };
-        names.push((name.to_vec(), kind));
-        if names.len() > 2 * most {
-            below = Some(keep_smallest(&mut names, most));
-        }
-    }
-    let more = below.is_some() || names.len() > most;
-    if names.len() > most {
-        keep_smallest(&mut names, most);
-    }
-    names.sort_unstable();
-    Ok((names, more))
-}
-
-/// Keeps the `most` smallest and returns the smallest of those that were dropped.
-fn keep_smallest(names: &mut Names, most: usize) -> Vec<u8> {
-    names.select_nth_unstable(most);
-    let bound = names.get(most).map(|(name, _)| name.clone()).unwrap_or_default();
-    names.truncate(most);
-    bound
 }
 
 /// For filesystems whose directories do not say what their entries are.
 fn look(fd: BorrowedFd<'_>, name: &[u8]) -> Option<FileType> {
-    match rustix::fs::statat(fd, name, AtFlags::SYMLINK_NOFOLLOW) {
-        Ok(stat) => Some(FileType::from_raw_mode(stat.st_mode)),
-        Err(Errno::NOENT) => None,
-        Err(_) => Some(FileType::Unknown),
+    let stat = rustix::fs::statat(fd, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
+    Some(FileType::from_raw_mode(stat.st_mode))
+}
+
+/// All names in a directory, sorted, as many as there is room for.
+pub(super) fn all_names(fd: BorrowedFd<'_>) -> Result<Vec<Vec<u8>>> {
+    let mut buffer: Vec<u8> = Vec::with_capacity(BUFFER);
+    let mut names = Names::default();
+    names.limit(limits::NAMES);
+    let mut entries = RawDir::new(fd, buffer.spare_capacity_mut());
+    while let Some(entry) = entries.next() {
+        let entry = entry?;
+        let name = entry.file_name().to_bytes();
+        if name == b"." || name == b".." || names.has_no_room_for(name) {
+            continue;
+        }
+        if let Some(kind) = kind(entry.file_type(), fd, name) {
+            names.push(name, kind, None);
+        }
     }
+    names.sort();
+    Ok(names.iter().map(<[u8]>::to_vec).collect())
 }

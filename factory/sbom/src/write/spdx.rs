@@ -298,7 +298,7 @@ fn system_package(document: &Document) -> Option<SpdxPackage<'_>> {
         license_declared: NOTHING.into(),
         copyright_text: NOTHING.into(),
         external_refs: cpe.into_iter().collect(),
-        primary_package_purpose: "OPERATING-SYSTEM",
+        primary_package_purpose: "OPERATING_SYSTEM",
         ..SpdxPackage::default()
     })
 }
@@ -406,7 +406,7 @@ fn purpose(purpose: Purpose) -> &'static str {
     match purpose {
         Purpose::Library => "LIBRARY",
         Purpose::Application => "APPLICATION",
-        Purpose::OperatingSystem => "OPERATING-SYSTEM",
+        Purpose::OperatingSystem => "OPERATING_SYSTEM",
         Purpose::Firmware => "FIRMWARE",
         Purpose::Source => "SOURCE",
         Purpose::Model | Purpose::File => "FILE",

@@ -62,6 +62,25 @@ fn spdx_has_everything_and_points_at_nothing_else() {
             assert!(known.binary_search(&one[end].as_str().unwrap()).is_ok(), "{one}");
         }
     }
+    // The words of the specification's JSON schema, which are not all those of its text.
+    const PURPOSES: [&str; 12] = [
+        "APPLICATION",
+        "FRAMEWORK",
+        "LIBRARY",
+        "CONTAINER",
+        "OPERATING_SYSTEM",
+        "DEVICE",
+        "FIRMWARE",
+        "SOURCE",
+        "ARCHIVE",
+        "FILE",
+        "INSTALL",
+        "OTHER",
+    ];
+    let stated = value["packages"].as_array().unwrap().iter().map(|one| &one["primaryPackagePurpose"]);
+    let stated: Vec<&str> = stated.filter_map(Value::as_str).collect();
+    assert!(stated.contains(&"OPERATING_SYSTEM"), "{stated:?}");
+    assert!(stated.iter().all(|word| PURPOSES.contains(word)), "{stated:?}");
     let package =
         |name: &str| value["packages"].as_array().unwrap().iter().find(|one| one["name"] == name).unwrap();
     let (a, b, p) = (package("a"), package("b"), package("P"));

@@ -14,7 +14,7 @@ object! {
         "$schema" schema: Kept<String>,
         /// What the policy is for.
         "description" description: Kept<String>,
-        /// The image, and each of its platforms, is signed by one of these keys, and nothing counts that they have not signed.
+        /// The image, and each of its platforms, is signed by one of these keys or identities, and nothing counts that they have not signed.
         /// Without this rule everything that hangs on the image counts, whoever has written it.
         "signature" signature: Kept<RawSignature>,
         /// Which platforms the image has.
@@ -46,6 +46,22 @@ object! {
         /// Public keys: paths of PEM files from the policy's folder, or the PEM text itself. With `--key` on the command line
         /// those keys are used instead.
         "keys" keys: Kept<Vec<Located<KeySource>>>,
+        /// Identities whose keyless signatures count beside those of the keys. With `--identity` on the command line that one is used
+        /// instead.
+        "identities" identities: Kept<Vec<RawIdentity>>,
+        /// Who is believed about identities: the path, from the policy's folder, of sigstore's `trusted_root.json`. `--trusted-root`
+        /// on the command line is used instead.
+        "trusted_root" trusted_root: Kept<Located<String>>,
+    }
+}
+
+object! {
+    /// Somebody who signs without a key of their own. Both must fit.
+    RawIdentity {
+        /// A pattern for who says who it is: the address of the provider of identities.
+        "issuer" issuer: Located<Glob>,
+        /// A pattern for the identity: the address of a workflow, one of mail, or a name.
+        "identity" identity: Located<Glob>,
     }
 }
 
