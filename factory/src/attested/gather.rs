@@ -20,7 +20,7 @@ const LONGEST: u64 = 40 << 20;
 const LONGEST_EVIDENCE: u64 = 256 << 20;
 
 /// How BuildKit and cosign name what a layer's statement says.
-const PREDICATE_TYPES: [&str; 2] = ["in-toto.io/predicate-type", "predicateType"];
+pub(crate) const PREDICATE_TYPES: [&str; 2] = ["in-toto.io/predicate-type", "predicateType"];
 
 /// What something is said of.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -19,6 +19,7 @@ mod statement;
 pub use bill::{Bill, Item};
 pub use files::{Evidence, unpacked};
 pub(crate) use files::{packed, packed_files};
+pub(crate) use gather::PREDICATE_TYPES;
 pub use gather::{About, Interest, Said, gather};
 pub use packages::{Package, packages};
 pub(crate) use purl::Purl;

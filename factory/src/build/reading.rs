@@ -1,18 +1,24 @@
 //! Reading what buildx and the engine have written down of a build.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use llb_gen::policy::SbomFormat;
+
 use super::fates;
 use super::inputs::PlatformInputs;
 use super::log::BuildLog;
-use super::summary::{ImageSummary, Metadata, Summary, image_manifests};
+use super::summary::{Attachments, ImageSummary, Metadata, Summary};
+use crate::attested::PREDICATE_TYPES;
+use crate::attested::kinds::predicate;
 use crate::engine::EngineHandle;
 use crate::exit::Result;
 use crate::layers::{Layer, with_history};
 use crate::process::capture;
-use crate::registry::Document;
+use crate::registry::{Descriptor, Document, Entry, digest_of};
+use crate::signing::Statement;
 
 /// How long reading the engine's record of a build may take.
 pub(super) const RECORD_LIMIT: Duration = Duration::from_secs(30);
@@ -44,13 +50,53 @@ pub(super) fn summary(
     explain(&mut summary, inputs, &log);
     summary.steps = log.steps();
     let Some(record) = metadata.record else { return Ok(summary) };
-    let images = image_manifests(&history(handle, &["inspect", "--format", "json", &record])?);
-    for (named, digest) in images {
+    let attachments = Attachments::parse(&history(handle, &["inspect", "--format", "json", &record])?);
+    let mut sboms = match &attachments.index {
+        Some(index) => sboms(handle, &record, index)?,
+        None => BTreeMap::new(),
+    };
+    for (named, digest) in attachments.images {
         let layers = layers(handle, &record, &digest)?;
         let platform = if named.is_empty() { platform.to_owned() } else { named };
-        summary.images.push(ImageSummary { platform, digest, layers });
+        let sbom = sboms.remove(&digest);
+        summary.images.push(ImageSummary { platform, digest, layers, sbom });
     }
     Ok(summary)
+}
+
+/// What is in each image of an index, by the digest of its manifest: the first SPDX document that was attested of it, which is that of
+/// the whole image. Records show what stands under any digest that belongs to them.
+fn sboms(handle: &EngineHandle, record: &str, index: &str) -> Result<BTreeMap<String, Vec<u8>>> {
+    let mut found = BTreeMap::new();
+    let Ok(Document::Index(index)) = Document::parse(shown(handle, record, index)?.as_bytes()) else {
+        return Ok(found);
+    };
+    for entry in index.entries() {
+        let Entry::Attestation { descriptor, about } = entry else { continue };
+        let manifest = shown(handle, record, &descriptor.digest)?;
+        let Ok(Document::Manifest(manifest)) = Document::parse(manifest.as_bytes()) else { continue };
+        let is_list = |layer: &&Descriptor| {
+            let said = layer.annotations.get(PREDICATE_TYPES[0]);
+            said.and_then(|said| predicate::list(said)) == Some(SbomFormat::Spdx)
+        };
+        let Some(layer) = manifest.layers.iter().find(is_list) else { continue };
+        let statement = shown(handle, record, &layer.digest)?;
+        if digest_of(statement.as_bytes()) != layer.digest {
+            continue;
+        }
+        if let Ok(statement) = Statement::parse(statement.as_bytes()) {
+            found.insert(about.to_owned(), statement.predicate.get().as_bytes().to_vec());
+        }
+    }
+    Ok(found)
+}
+
+/// What a record has under a digest; nothing where it cannot be shown.
+fn shown(handle: &EngineHandle, record: &str, digest: &str) -> Result<String> {
+    let mut command = handle.buildx();
+    command.args(["history", "inspect", "attachment", record, digest]);
+    let out = capture(command, RECORD_LIMIT)?;
+    Ok(if out.ok { out.stdout } else { String::new() })
 }
 
 /// Says what became of each fragment, and keeps its inputs.

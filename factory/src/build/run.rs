@@ -80,9 +80,15 @@ fn run_with(handle: &EngineHandle, product: &Product, request: &BuildRequest) ->
     }
     let image = run.image(&from_the_cache(&request.options), tree.record.as_deref(), inputs);
     tree.exported.of_images(&image.as_ref().map(|image| image.digests(&run)).unwrap_or_default());
+    let kept = match &image {
+        Ok(Image { summary: Some(summary), .. }) => tree.exported.list(summary.sboms(), run.folder.path()),
+        _ => Ok(()),
+    };
     let merged = destination.merge(&tree.exported);
     let image = image?;
-    Ok(finished(image, &destination, report, merged))
+    let mut built = finished(image, &destination, report, merged);
+    built.notes.extend(kept.err().map(|fault| not_kept(fault.into())));
+    Ok(built)
 }
 
 /// What a build came to whose product could be made and tested.

@@ -19,6 +19,8 @@ pub struct ImageSummary {
     pub digest: String,
     /// Its layers from the base upwards.
     pub layers: Vec<Layer>,
+    /// The list of what is in it that was attested with it, an SPDX document as it was written.
+    pub sbom: Option<Vec<u8>>,
 }
 
 /// What a build came to.
@@ -71,16 +73,35 @@ impl Metadata {
     }
 }
 
-/// Platform and digest of each image manifest in a build record (`docker buildx history inspect --format json`).
-pub(crate) fn image_manifests(record: &str) -> Vec<(String, String)> {
-    let value: Value = serde_json::from_str(record).unwrap_or_default();
-    let attachments = value.get("Attachments").and_then(Value::as_array).cloned().unwrap_or_default();
-    let manifest = |a: &Value| {
-        let word = |key: &str| a.get(key).and_then(Value::as_str);
-        let platform = word("Platform").unwrap_or_default().to_owned();
-        is_manifest(word("Type")?).then_some((platform, word("Digest")?.to_owned()))
-    };
-    attachments.iter().filter_map(manifest).collect()
+/// What a build record (`docker buildx history inspect --format json`) keeps of a build's results.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Attachments {
+    /// Platform and digest of each image manifest.
+    pub(crate) images: Vec<(String, String)>,
+    /// The digest of the index of all, where there is one.
+    pub(crate) index: Option<String>,
+}
+
+impl Attachments {
+    pub(crate) fn parse(record: &str) -> Self {
+        let value: Value = serde_json::from_str(record).unwrap_or_default();
+        let mut found = Self::default();
+        for one in value.get("Attachments").and_then(Value::as_array).into_iter().flatten() {
+            let word = |key: &str| one.get(key).and_then(Value::as_str);
+            let (Some(kind), Some(digest)) = (word("Type"), word("Digest")) else { continue };
+            if is_manifest(kind) {
+                found.images.push((word("Platform").unwrap_or_default().to_owned(), digest.to_owned()));
+            } else if is_index(kind) {
+                found.index = Some(digest.to_owned());
+            }
+        }
+        found
+    }
+}
+
+/// Whether a media type is that of an index.
+fn is_index(media_type: &str) -> bool {
+    media_type.ends_with("index.v1+json") || media_type.ends_with("manifest.list.v2+json")
 }
 
 /// Whether a media type is that of an image's manifest.
@@ -98,6 +119,11 @@ impl Summary {
             digests.insert(platform.to_owned(), digest.clone());
         }
         digests
+    }
+
+    /// What is in each image, by its platform: SPDX documents.
+    pub(crate) fn sboms(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.images.iter().filter_map(|image| Some((image.platform.as_str(), image.sbom.as_deref()?)))
     }
 
     /// The summary for people.
@@ -164,12 +190,15 @@ mod tests {
     }
 
     #[test]
-    fn a_record_gives_one_manifest_per_platform() {
+    fn a_record_gives_one_manifest_per_platform_and_their_index() {
         let record = r#"{"Attachments": [
             {"Digest": "sha256:i", "Type": "application/vnd.oci.image.index.v1+json"},
             {"Digest": "sha256:p", "Type": "https://slsa.dev/provenance/v0.2"},
             {"Digest": "sha256:m", "Platform": "linux/amd64", "Type": "application/vnd.oci.image.manifest.v1+json"}]}"#;
-        assert_eq!(image_manifests(record), [("linux/amd64".to_owned(), "sha256:m".to_owned())]);
+        let found = Attachments::parse(record);
+        assert_eq!(found.images, [("linux/amd64".to_owned(), "sha256:m".to_owned())]);
+        assert_eq!(found.index.as_deref(), Some("sha256:i"));
+        assert_eq!(Attachments::parse("no record"), Attachments::default());
     }
 
     #[test]
@@ -182,6 +211,7 @@ mod tests {
                 size: 28_342_428,
                 created_by: Some("[core 0.1.0] x".into()),
             }],
+            sbom: None,
         };
         let summary = Summary {
             names: vec!["a:dev".into()],

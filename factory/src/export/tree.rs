@@ -57,6 +57,7 @@ impl Tree {
             }
         }
         let mut places = Places { name: name(image, said), ..Places::default() };
+        self.pointed(said);
         for statement in &said.statements {
             self.statement(statement, &mut places);
         }
@@ -64,6 +65,17 @@ impl Tree {
             self.list(bytes.clone(), *format, &mut places);
         }
         places
+    }
+
+    /// The lists that records point to, where they say.
+    fn pointed(&mut self, said: &Said) {
+        for file in said.records.values() {
+            let wanted = file.record.sbom.as_ref().and_then(|pointer| pointer.digest.as_deref());
+            let Some(wanted) = wanted else { continue };
+            if let Some((_, bytes)) = said.lists().find(|(_, bytes)| digest_of(bytes) == wanted) {
+                self.files.insert(reports::sbom_path(&file.record.build_id), bytes.to_vec());
+            }
+        }
     }
 
     fn statement(&mut self, statement: &Statement, places: &mut Places) {
@@ -108,14 +120,16 @@ impl Tree {
             SbomFormat::Spdx => "spdx.json",
             SbomFormat::Cyclonedx => "cdx.json",
         };
+        // The same may be attested and refer to the image.
+        if let Some(known) = places.lists.iter().find(|path| self.files.get(*path) == Some(&bytes)) {
+            return known.clone();
+        }
         let first = !places.lists.iter().any(|path| path.to_string_lossy().ends_with(extension));
         let own =
             serde_json::from_slice::<Named>(&bytes).ok().and_then(|named| named.name).unwrap_or_default();
         let own = if first { String::new() } else { file_name(&own) };
         let path = self.put("sbom", &places.name, &own, extension, bytes);
-        if !places.lists.contains(&path) {
-            places.lists.push(path.clone());
-        }
+        places.lists.push(path.clone());
         path
     }
 

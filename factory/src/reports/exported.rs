@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use llb_gen::model::Platform;
@@ -9,7 +10,8 @@ use llb_gen::record::{ErrorRecord, Pointer, Record};
 use sha2::{Digest as _, Sha256};
 
 use super::document::{self, Document, Fault};
-use super::{ERRORS, EVIDENCE, RECORDS, SBOM, evidence_path};
+use super::{ERRORS, EVIDENCE, RECORDS, evidence_path, sbom_path};
+use crate::atomic;
 
 /// What a plan's build says of the plan as a whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,8 +90,7 @@ impl Exported {
     fn take_pointed(&mut self, root: &Path, record: &Record, pointer: &Pointer) -> Result<(), Fault> {
         let full = root.join(&pointer.path);
         let path = Path::new(&pointer.path);
-        let ours =
-            [evidence_path(&record.build_id), Path::new(SBOM).join(format!("{}.spdx.json", record.build_id))];
+        let ours = [evidence_path(&record.build_id), sbom_path(&record.build_id)];
         if !ours.iter().any(|ours| ours == path) {
             return Err(Fault::document(&full, format!("the record {} has no such file", record.build_id)));
         }
@@ -117,6 +118,36 @@ impl Exported {
                 record.result.image_digest = Some(digest.clone());
             }
         }
+    }
+
+    /// Says what is in the images: `sboms` are SPDX documents by the platforms of the images that they are of. They are kept in
+    /// `folder` until the tree is merged.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
+    pub fn list<'s>(
+        &mut self,
+        sboms: impl IntoIterator<Item = (&'s str, &'s [u8])>,
+        folder: &Path,
+    ) -> Result<(), Fault> {
+        let platform = |text: &str| text.parse::<Platform>().ok();
+        for (of, document) in sboms {
+            let fits = |record: &&mut Record| {
+                record.combination.is_none()
+                    && platform(of).is_some_and(|of| platform(&record.platform) == Some(of))
+            };
+            for record in self.records.values_mut().filter(fits) {
+                let path = sbom_path(&record.build_id);
+                let kept = folder.join(&path);
+                atomic::put(&kept, |file| file.write_all(document)).map_err(Fault::io(&kept))?;
+                record.sbom = Some(Pointer {
+                    path: path.to_string_lossy().into_owned(),
+                    digest: Some(format!("sha256:{}", hex(document))),
+                });
+                self.files.insert(path, kept);
+            }
+        }
+        Ok(())
     }
 }
 
@@ -310,6 +341,35 @@ pub(crate) mod tests {
         export(dir.path(), &[one], &[]);
         fs::remove_file(dir.path().join("evidence/a.log")).unwrap();
         assert!(Exported::read(dir.path()).unwrap_err().to_string().contains("missing"));
+    }
+
+    #[test]
+    fn each_platform_has_its_own_list_of_what_is_in_its_image() {
+        let (dir, kept, project) =
+            (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let mut arm = record("b", Verdict::Pass);
+        arm.platform = "linux/arm64".into();
+        export(dir.path(), &[record("a", Verdict::Pass), arm], &[]);
+        let mut tree = Exported::read(dir.path()).unwrap();
+        tree.list([("linux/arm64/v8", b"{}".as_slice())], kept.path()).unwrap();
+        assert_eq!(tree.records["a"].sbom, None);
+        let pointer = tree.records["b"].sbom.clone().unwrap();
+        assert_eq!(pointer.path, "sbom/b.spdx.json");
+        tree.merge(project.path(), None).unwrap();
+        assert_eq!(fs::read(project.path().join("sbom/b.spdx.json")).unwrap(), b"{}");
+        // What was merged is a tree that can be read, and the list stays with a record of the same image that has none.
+        let mut again = Exported::read(project.path()).unwrap();
+        assert_eq!(again.records["b"].sbom, Some(pointer.clone()));
+        let sbom = |project: &Path| document::read::<Record>(&project.join("records/b.json")).unwrap().sbom;
+        again.records.get_mut("b").unwrap().sbom = None;
+        again.files.clear();
+        again.merge(project.path(), None).unwrap();
+        assert_eq!(sbom(project.path()), Some(pointer));
+        let image = format!("sha256:{}", "d".repeat(64));
+        again.of_images(&BTreeMap::from([("linux/arm64".to_owned(), image)]));
+        again.merge(project.path(), None).unwrap();
+        assert_eq!(sbom(project.path()), None, "it is of another image");
+        assert!(!project.path().join("sbom/b.spdx.json").exists());
     }
 
     #[test]

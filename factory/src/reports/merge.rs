@@ -8,7 +8,7 @@ use llb_gen::record::Record;
 
 use super::document::{self, Fault, is_name};
 use super::exported::{Exported, Summary};
-use super::{PLANS, error_path, record_path};
+use super::{PLANS, error_path, record_path, sbom_path};
 use crate::atomic;
 
 /// What was merged, by paths from the project's tree.
@@ -25,7 +25,8 @@ pub struct Merged {
 impl Exported {
     /// Merges the tree into the one in `folder`, which is made where it is missing. Every file is there whole or not at all, and
     /// what a document points to is there before it. A tree that is merged twice changes nothing but the time of its records,
-    /// which says when a verdict was last confirmed; a record without an image's digest keeps the one it had.
+    /// which says when a verdict was last confirmed; a record without an image's digest keeps the one it had, and one of the same image
+    /// without a list of what is in it the list.
     ///
     /// `plan` is the id of the plan that was built, where it was one.
     ///
@@ -44,7 +45,9 @@ impl Exported {
         }
         for (build, record) in &self.records {
             merged.records.push(record_path(build));
-            put_record(&folder.join(record_path(build)), record)?;
+            if put_record(&folder.join(record_path(build)), record)?.sbom.is_none() {
+                forget(&folder.join(sbom_path(build)))?;
+            }
             if !self.errors.contains_key(build) {
                 forget(&folder.join(error_path(build)))?;
             }
@@ -56,20 +59,24 @@ impl Exported {
     }
 }
 
-fn put_record(path: &Path, record: &Record) -> Result<(), Fault> {
+/// Says what was written.
+fn put_record(path: &Path, record: &Record) -> Result<Record, Fault> {
     let mut record = record.clone();
-    if record.result.image_digest.is_none() {
-        // The same build was recorded when its image was made; what cannot be read is replaced.
-        let before: Option<Record> = document::read(path).ok();
-        record.result.image_digest = before.and_then(|before| before.result.image_digest);
+    // The same build was recorded when its image was made, or when what is in it was listed; what cannot be read is replaced.
+    if let Ok(before) = document::read::<Record>(path) {
+        record.result.image_digest = record.result.image_digest.or(before.result.image_digest.clone());
+        let is_same = record.result.image_digest == before.result.image_digest;
+        record.sbom = record.sbom.or(before.sbom.filter(|_| is_same));
     }
-    put_bytes(path, document::bytes(&record))
+    put_bytes(path, document::bytes(&record))?;
+    Ok(record)
 }
 
-/// Removes the error of an earlier attempt: a build in which no test runs has the same name when it has worked in the end.
-fn forget(error: &Path) -> Result<(), Fault> {
-    match fs::remove_file(error) {
-        Err(fault) if fault.kind() != io::ErrorKind::NotFound => Err(Fault::io(error)(fault)),
+/// Removes what is no longer so: the error of an earlier attempt (a build in which no test runs has the same name when it has worked
+/// in the end), or a list of what was in another image.
+fn forget(file: &Path) -> Result<(), Fault> {
+    match fs::remove_file(file) {
+        Err(fault) if fault.kind() != io::ErrorKind::NotFound => Err(Fault::io(file)(fault)),
         _ => Ok(()),
     }
 }

@@ -15,3 +15,4 @@ mod products;
 mod published;
 mod report;
 mod reported;
+mod signed;

@@ -9,13 +9,13 @@ use serde_json::{Value, json};
 use crate::products::{says_no, says_yes, tested, with_tests};
 use crate::reported::collect;
 
-fn factory(project: &Project, words: &[&str]) -> Finished {
+pub(crate) fn factory(project: &Project, words: &[&str]) -> Finished {
     let _slot = Lab::get().slot();
     run(&mut project.factory(words))
 }
 
 #[track_caller]
-fn ended(project: &Project, code: i32, words: &[&str]) -> String {
+pub(crate) fn ended(project: &Project, code: i32, words: &[&str]) -> String {
     let finished = factory(project, words);
     assert_eq!(finished.status.code(), Some(code), "{words:?}\n{}\n{}", finished.stdout, finished.stderr);
     finished.stdout
@@ -29,7 +29,7 @@ fn build(project: &Project, code: i32, name: &str) {
     ended(project, code, &words);
 }
 
-fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+pub(crate) fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut files = BTreeMap::new();
     collect(folder, "", &mut files);
     files
@@ -93,7 +93,7 @@ fn what_is_known_of_a_product_goes_to_the_registry_and_comes_back() {
         "verdict   pass -> pass (by other tests)",
         "test      + only/more pass",
         "fragment  ~ only",
-        "shared    2 layers",
+        "shared    2 layers,",
     ] {
         assert!(diff.contains(line), "{line} in\n{diff}");
     }
