@@ -51,14 +51,14 @@ pub(crate) struct Sign {
 pub(crate) fn run(arguments: &Sign) -> Result<()> {
     let access = Access::from_environment();
     let hand = match &arguments.key {
-        Some(path) => Hand::Key(arguments.password.private_key(path)?),
+        Some(path) => Hand::Key(Box::new(arguments.password.private_key(path)?)),
         None => Hand::Keyless(Box::new(keyless(arguments, &access)?)),
     };
     let places = Places::without_engine(access.clone());
     let store = places.open(&Source::Registry(arguments.image.clone()))?;
     let repository = Repository::open(&arguments.image, &access)?;
     let signed = match &hand {
-        Hand::Key(key) => sign(store.as_ref(), &repository, key),
+        Hand::Key(key) => sign(store.as_ref(), &repository, key.as_ref()),
         Hand::Keyless(keyless) => sign(store.as_ref(), &repository, keyless.as_ref()),
     }?;
     let text = match arguments.format {
@@ -73,7 +73,7 @@ pub(crate) fn run(arguments: &Sign) -> Result<()> {
 
 /// What is signed with.
 enum Hand {
-    Key(PrivateKey),
+    Key(Box<PrivateKey>),
     Keyless(Box<Keyless>),
 }
 
