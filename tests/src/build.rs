@@ -23,6 +23,8 @@ pub enum Output {
     Local,
     /// The engine's store, under this name.
     Store(String),
+    /// The engine's store, under this name, by what `--load` stands for: engines of any kind have it.
+    Load(String),
     /// A registry, under this name, and nowhere else.
     Push(String),
     /// A registry and the engine's store, where the image is unpacked.
@@ -139,6 +141,7 @@ impl Output {
             Self::Oci => format!("type=oci,dest={}", products.join("image.tar").display()),
             Self::Local => format!("type=local,dest={}", products.join("out").display()),
             Self::Store(name) => format!("type=image,oci-mediatypes=true,name={name}"),
+            Self::Load(name) => format!("type=docker,name={name}"),
             Self::Push(name) => format!("type=image,oci-mediatypes=true,push=true,store=false,name={name}"),
             Self::PushAndStore(name) => format!("type=image,oci-mediatypes=true,push=true,name={name}"),
         }

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::process::Command;
 
-use factory::engine::{Engine, EngineHandle, EngineSpec, EngineState, Origin, Places, Suite};
+use factory::engine::{Engine, EngineHandle, EngineSpec, EngineState, ImageStore, Origin, Places, Suite};
 use factory::frontend_image::{self, Platform};
 use factory::progress::Silent;
 
@@ -24,7 +24,18 @@ impl OtherEngine {
     /// Brings one up, from the packages of this Debian suite. `name` is no other test's.
     #[must_use]
     pub fn up(name: &str, suite: Suite) -> Self {
-        let running = Running(EngineSpec::named(name.parse().unwrap(), suite));
+        Self::of(EngineSpec::named(name.parse().unwrap(), suite))
+    }
+
+    /// Brings one up that keeps its images as Docker did before containerd: it cannot merge.
+    #[must_use]
+    pub fn without_containerd(name: &str) -> Self {
+        let image_store = ImageStore::GraphDriver;
+        Self::of(EngineSpec { image_store, ..EngineSpec::named(name.parse().unwrap(), Suite::Forky) })
+    }
+
+    fn of(spec: EngineSpec) -> Self {
+        let running = Running(spec);
         let handle = Engine::ensure(&running.0, &mut Silent).unwrap();
         let workspace = Lab::get().workspace();
         frontend_image::ensure(&handle, workspace, Platform::host(), &mut Silent).unwrap();

@@ -54,7 +54,7 @@ impl BaseImage {
     pub fn archive(&self, places: &Places, progress: &mut dyn Progress) -> Result<PathBuf> {
         let folder = places.state.join("bases");
         let stem = format!("{}-slim-{}", self.suite, self.debian_arch);
-        let archive = folder.join(format!("{stem}.oci.tar"));
+        let archive = folder.join(format!("{stem}.image.tar"));
         if archive.is_file() {
             return Ok(archive);
         }

@@ -12,7 +12,7 @@ use super::detect::socket_answers;
 use super::handle::{EngineHandle, Origin};
 use super::lock::Lock;
 use super::places::{EnginePlaces, Places};
-use super::spec::{EngineName, EngineSpec, Suite};
+use super::spec::{EngineName, EngineSpec, ImageStore, Suite};
 use super::state::{EngineState, write_whole};
 use super::{base_supply, emulation, launch, network, registry};
 use crate::exit::{Error, Result};
@@ -98,7 +98,7 @@ fn start(spec: &EngineSpec, places: &EnginePlaces, progress: &mut dyn Progress) 
     let own_network = !spec.name.is_default();
     let link = if own_network { Some(network::free_link(&network::routes(), mtu)?) } else { None };
     let registry_port = registry::free_loopback_port()?;
-    write_configuration(places, registry_port, mtu)?;
+    write_configuration(places, spec.image_store, registry_port, mtu)?;
     let starting = launch::start(places, &root, link.as_ref())?;
     let state = EngineState { init: starting.init.clone(), suite, registry_port, link };
     state.store(&places.state_file())?;
@@ -121,8 +121,8 @@ fn clear_stale(spec: &EngineSpec, places: &EnginePlaces, root: &Path) -> Result<
     fs::create_dir_all(&places.run).map_err(|e| Error::io(format!("cannot make {}", places.run.display()), e))
 }
 
-fn write_configuration(places: &EnginePlaces, port: u16, mtu: u32) -> Result<()> {
-    let daemon = daemon_config(places, &registry::address(port), mtu).to_string();
+fn write_configuration(places: &EnginePlaces, store: ImageStore, port: u16, mtu: u32) -> Result<()> {
+    let daemon = daemon_config(places, store, &registry::address(port), mtu).to_string();
     write_whole(&places.daemon_config(), daemon.as_bytes(), 0o644)?;
     write_whole(&places.registry_config(), registry::config(places, port).as_bytes(), 0o644)?;
     write_whole(&places.state.join("resolv.conf"), network::resolv_conf().as_bytes(), 0o644)?;

@@ -31,7 +31,7 @@ pub use handle::{EngineHandle, Origin};
 pub use managed::Status;
 pub(crate) use oci_layout::hex;
 pub use places::{EnginePlaces, Places};
-pub use spec::{EngineName, EngineSpec, Suite};
+pub use spec::{EngineName, EngineSpec, ImageStore, Suite};
 pub use state::{EngineState, LinkState, ProcessIdentity};
 
 use crate::exit::{Error, Result};

@@ -1,4 +1,5 @@
-//! Packing a root folder as an image: an OCI layout in one tar file, the same bytes for the same tree.
+//! Packing a root folder as an image: an OCI layout in one tar file, the same bytes for the same tree. Beside the layout's own
+//! index stands the older one of `docker save`, the only one that engines without the containerd image store load.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -34,6 +35,7 @@ pub(crate) fn pack(
     fs::create_dir_all(&blobs).map_err(|e| Error::io("cannot make the image layout", e))?;
     let layer = pack_layer(tree, &blobs)?;
     let config = store_blob(&blobs, &config(&layer.diff_id))?;
+    let saved = saved(reference, &config, &layer);
     let manifest = store_blob(&blobs, &manifest(&config, &layer))?;
     let write = |name: &str, value: &Value| {
         fs::write(layout.join(name), value.to_string())
@@ -41,6 +43,7 @@ pub(crate) fn pack(
     };
     write("index.json", &index(reference, &manifest))?;
     write("oci-layout", &json!({"imageLayoutVersion": "1.0.0"}))?;
+    write("manifest.json", &saved)?;
     join_layout(&layout, archive)?;
     remove_tree(&layout)
 }
@@ -49,7 +52,7 @@ fn join_layout(layout: &Path, archive: &Path) -> Result<()> {
     let temporary = archive.with_extension("unfinished");
     let mut tar = Command::new("tar");
     tar.args(TAR_ORDER).arg("--file").arg(&temporary).arg("--directory").arg(layout);
-    tar.args(["oci-layout", "index.json", "blobs"]);
+    tar.args(["oci-layout", "index.json", "manifest.json", "blobs"]);
     run_logged(tar, "tar", &mut Silent)?;
     fs::rename(&temporary, archive).map_err(|e| Error::io("cannot finish the image archive", e))
 }
@@ -72,6 +75,13 @@ struct Blob {
     size: u64,
 }
 
+impl Blob {
+    /// Where it lies in the layout.
+    fn path(&self) -> String {
+        format!("blobs/{}", self.digest.replace(':', "/"))
+    }
+}
+
 struct Layer {
     blob: Blob,
     diff_id: String,
@@ -84,6 +94,11 @@ fn manifest(config: &Blob, layer: &Layer) -> Value {
         "config": {"mediaType": "application/vnd.oci.image.config.v1+json", "digest": config.digest, "size": config.size},
         "layers": [{"mediaType": "application/vnd.oci.image.layer.v1.tar+gzip", "digest": layer.digest, "size": layer.size}],
     })
+}
+
+/// What `docker save` writes of an image.
+fn saved(reference: &str, config: &Blob, layer: &Layer) -> Value {
+    json!([{"Config": config.path(), "RepoTags": [reference], "Layers": [layer.blob.path()]}])
 }
 
 fn index(reference: &str, manifest: &Blob) -> Value {
@@ -201,6 +216,15 @@ mod tests {
         let names = &index["manifests"][0]["annotations"];
         assert_eq!(names["io.containerd.image.name"], "docker.io/library/debian:bookworm-slim");
         assert_eq!(names["org.opencontainers.image.ref.name"], "bookworm-slim");
+    }
+
+    #[test]
+    fn the_older_index_says_where_the_same_blobs_lie() {
+        let blob = |digest: &str| Blob { digest: digest.into(), size: 2 };
+        let layer = Layer { blob: blob("sha256:cd"), diff_id: "sha256:ef".into() };
+        let expected =
+            json!([{"Config": "blobs/sha256/ab", "RepoTags": ["debian:12"], "Layers": ["blobs/sha256/cd"]}]);
+        assert_eq!(saved("debian:12", &blob("sha256:ab"), &layer), expected);
     }
 
     #[test]

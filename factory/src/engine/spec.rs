@@ -119,6 +119,16 @@ impl FromStr for Suite {
     }
 }
 
+/// Where a managed engine keeps its images, which decides what its builds can do.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum ImageStore {
+    /// containerd's: merge and diff, attestations, images for several platforms.
+    #[default]
+    Containerd,
+    /// Docker's older one, the default of releases before 29: none of these.
+    GraphDriver,
+}
+
 /// Which engine to use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EngineSpec {
@@ -129,6 +139,8 @@ pub struct EngineSpec {
     pub suite: Option<Suite>,
     /// Use a managed engine even where another one answers.
     pub managed_only: bool,
+    /// The image store of an engine that is started; one that runs already keeps its own.
+    pub image_store: ImageStore,
     /// Where state and caches lie.
     pub places: Places,
 }
@@ -141,7 +153,13 @@ impl EngineSpec {
     /// alone.
     #[must_use]
     pub fn of(name: EngineName) -> Self {
-        Self { managed_only: !name.is_default(), name, suite: None, places: Places::from_environment() }
+        Self {
+            managed_only: !name.is_default(),
+            name,
+            suite: None,
+            image_store: ImageStore::default(),
+            places: Places::from_environment(),
+        }
     }
 
     /// The engine that `FACTORY_ENGINE` names, else the one of the default name.
@@ -156,7 +174,7 @@ impl EngineSpec {
     /// A managed engine of its own name and suite, with its own network namespace.
     #[must_use]
     pub fn named(name: EngineName, suite: Suite) -> Self {
-        Self { name, suite: Some(suite), managed_only: true, places: Places::from_environment() }
+        Self { suite: Some(suite), managed_only: true, ..Self::of(name) }
     }
 }
 

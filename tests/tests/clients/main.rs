@@ -14,6 +14,7 @@ mod caches;
 mod contexts;
 mod entitlements;
 mod git_server;
+mod graph_driver;
 mod named;
 mod older;
 mod options;
