@@ -333,6 +333,28 @@ def side():
     for target in ("statement", "bundle"):
         seed(target, "bundle", dump(bundle))
     seed("statement", "plain", statement)
+    encoded = base64.b64encode(b"signature").decode()
+    certificate = base64.b64encode(b"-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n").decode()
+    digest = {"algorithm": "sha256", "value": hashlib.sha256(b"payload").hexdigest()}
+    seed("log_entry", "dsse", dump({"kind": "dsse", "apiVersion": "0.0.1", "spec": {"payloadHash": digest,
+        "signatures": [{"signature": encoded, "verifier": certificate}]}}))
+    seed("log_entry", "hashedrekord", dump({"kind": "hashedrekord", "apiVersion": "0.0.1", "spec": {"data": {"hash": digest},
+        "signature": {"content": encoded, "publicKey": {"content": certificate}}}}))
+    seed("log_entry", "intoto", dump({"kind": "intoto", "apiVersion": "0.0.2", "spec": {"content": {"payloadHash": digest,
+        "envelope": {"signatures": [{"sig": encoded, "publicKey": certificate}]}}}}))
+    second = {"content": encoded, "verifier": {"x509Certificate": {"rawBytes": "MAA="}}}
+    seed("log_entry", "second", dump({"kind": "dsse", "apiVersion": "0.0.2", "spec": {"dsseV002": {"payloadHash": {"algorithm":
+        "SHA2_256", "digest": encoded}, "signatures": [second]}}}))
+    seed("checkpoint", "one", "log.test - 1\n7\n" + base64.b64encode(b"0" * 32).decode() + "\n\n\u2014 log.test "
+        + base64.b64encode(b"\0" * 68).decode() + "\n")
+    claims = base64.urlsafe_b64encode(dump({"sub": "me", "email": "me@x.test", "exp": 1.5})).decode().rstrip("=")
+    seed("identity_token", "one", f"e30.{claims}.e30")
+    log = {"publicKey": {"rawBytes": base64.b64encode(bytes.fromhex("302a300506032b6570032100") + b"\x66" * 32).decode(),
+        "validFor": {"start": "2021-01-12T11:53:27.000Z"}}, "logId": {"keyId": encoded}}
+    authority = {"certChain": {"certificates": [{"rawBytes": "MAA="}]}, "validFor": {"start": "2021-01-12T11:53:27Z", "end":
+        "2022-01-12T11:53:27Z"}}
+    seed("trusted_root", "one", dump({"mediaType": "application/vnd.dev.sigstore.trustedroot+json;version=0.1", "tlogs": [log],
+        "ctlogs": [log], "certificateAuthorities": [authority], "timestampAuthorities": [authority]}))
     seed("image_signature", "one", dump({"critical": {"identity": {"docker-reference": "a"}, "type": "cosign container image signature",
         "image": {"docker-manifest-digest": "sha256:" + "a" * 64}}, "optional": None}) + b"\0" + base64.b64encode(b"0" * 64))
     pem = lambda label, data: f"-----BEGIN {label}-----\n" + base64.encodebytes(data).decode() + f"-----END {label}-----\n"

@@ -11,6 +11,7 @@ use factory::registry::{
     self, Descriptor, Document, Entry as Listed, Fault, Found, Name, Referrer, is_digest,
 };
 use factory::signing::dsse::Envelope;
+use factory::signing::keyless::{self, TrustedRoot};
 use factory::signing::{Bundle, PublicKey, key_file, simple};
 use factory::{images, policy as policies};
 use llb_gen::lock::{Difference, Lock, requirements, resolved};
@@ -35,6 +36,12 @@ pub const ENTRIES: &[Entry] = &[
     ("statement", statement),
     ("envelope", envelope),
     ("bundle", bundle),
+    ("trusted_root", trusted_root),
+    ("certificate", certificate),
+    ("time_stamp", time_stamp),
+    ("log_entry", log_entry),
+    ("checkpoint", checkpoint),
+    ("identity_token", identity_token),
     ("image_signature", image_signature),
     ("key_file", key_file_of),
     ("list_of_packages", list_of_packages),
@@ -209,6 +216,36 @@ pub fn bundle(bytes: &[u8]) {
     if let Ok(bundle) = Bundle::parse(bytes) {
         opened(&bundle.envelope);
     }
+}
+
+/// Sigstore's trusted root.
+pub fn trusted_root(bytes: &[u8]) {
+    black_box(TrustedRoot::parse(bytes)).ok();
+}
+
+/// A signer's certificate.
+pub fn certificate(bytes: &[u8]) {
+    keyless::fuzzing::certificate(bytes);
+}
+
+/// A time stamp.
+pub fn time_stamp(bytes: &[u8]) {
+    keyless::fuzzing::time_stamp(bytes);
+}
+
+/// The body of a transparency log's entry.
+pub fn log_entry(bytes: &[u8]) {
+    keyless::fuzzing::entry(bytes);
+}
+
+/// The checkpoint of a log.
+pub fn checkpoint(bytes: &[u8]) {
+    keyless::fuzzing::note(bytes);
+}
+
+/// An identity token.
+pub fn identity_token(bytes: &[u8]) {
+    keyless::fuzzing::identity_token(&String::from_utf8_lossy(bytes));
 }
 
 /// Signed bytes that name an image, and, behind a zero, the signature.

@@ -14,6 +14,8 @@ mod asn1;
 mod body;
 mod certificate;
 mod checkpoint;
+#[doc(hidden)]
+pub mod fuzzing;
 mod identity;
 mod log;
 pub mod material;
