@@ -170,7 +170,10 @@ fn general(text: &str) -> Option<i64> {
 /// Reads an answer whoever has signed it.
 pub(super) fn fuzz(answer: &[u8]) {
     if let Some(token) = token(answer) {
-        std::hint::black_box((statement(token.info).is_some(), attribute(token.attributes, CONTENT_TYPE).is_some()));
+        std::hint::black_box((
+            statement(token.info).is_some(),
+            attribute(token.attributes, CONTENT_TYPE).is_some(),
+        ));
         std::hint::black_box(token.certificates.iter().filter_map(|one| key(one)).count());
     }
 }
