@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 use clap::Args;
 use llb_gen::model::ImageRef;
@@ -14,7 +13,7 @@ use crate::exit::{Error, Result};
 use crate::images::{Places, Source};
 use crate::registry::{Access, Repository};
 use crate::signing::keyless::token::Token;
-use crate::signing::keyless::{Keyless, Services, TrustedRoot};
+use crate::signing::keyless::{Keyless, Services, TrustedRoot, now};
 use crate::signing::{PrivateKey, Signed, sign};
 
 /// Signs in the registry: the image's index, the image of each platform, and each attestation of theirs. Name the image by the
@@ -86,12 +85,6 @@ fn keyless(arguments: &Sign, access: &Access) -> Result<Keyless> {
         access: access.clone(),
         root,
     })
-}
-
-/// Seconds since 1970.
-pub(super) fn now() -> i64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }
 
 /// Sigstore's trusted root in a file.

@@ -13,12 +13,12 @@ use llb_gen::text::{Located, SourceFile};
 use super::answer;
 use super::args::Format;
 use super::keys::public_key;
-use super::sign::{now, trusted_root};
+use super::sign::trusted_root;
 use crate::exit::{Error, Result};
 use crate::images::{Places, Source};
 use crate::policy::{Answer, Asked, AskedIdentity, Outcome, Question, gather, judge};
 use crate::registry::{Access, Fault, digest_of};
-use crate::signing::keyless::{IdentityMatch, Trust};
+use crate::signing::keyless::{self, IdentityMatch, Trust};
 use crate::signing::{PublicKey, Trusted};
 
 /// Nothing is gained by what cannot be looked at: only an image of which every rule holds is accepted.
@@ -177,7 +177,7 @@ fn trusted(arguments: &Verify, policy: &mut Policy) -> Result<(Vec<PublicKey>, O
             )));
         }
     };
-    Ok((keys, Some(Trust { root, identities, now: now() })))
+    Ok((keys, Some(Trust { root, identities, now: keyless::now() })))
 }
 
 fn matching(identity: &Glob, issuer: &Glob) -> IdentityMatch {

@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 
 use llb_gen::model::Platform;
 use llb_gen::record::{ErrorRecord, Pointer, Record};
-use sha2::{Digest as _, Sha256};
 
 use super::document::{self, Document, Fault};
 use super::{ERRORS, EVIDENCE, RECORDS, evidence_path, sbom_path};
 use crate::atomic;
+use crate::registry::digest_of;
 
 /// What a plan's build says of the plan as a whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,7 +100,7 @@ impl Exported {
             return Err(Fault::document(&full, what));
         }
         let Some(digest) = &pointer.digest else { return Ok(()) };
-        let found = format!("sha256:{}", hex(&fs::read(&full).map_err(Fault::io(&full))?));
+        let found = digest_of(&fs::read(&full).map_err(Fault::io(&full))?);
         if found == *digest {
             return Ok(());
         }
@@ -142,17 +142,13 @@ impl Exported {
                 atomic::put(&kept, |file| file.write_all(document)).map_err(Fault::io(&kept))?;
                 record.sbom = Some(Pointer {
                     path: path.to_string_lossy().into_owned(),
-                    digest: Some(format!("sha256:{}", hex(document))),
+                    digest: Some(digest_of(document)),
                 });
                 self.files.insert(path, kept);
             }
         }
         Ok(())
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The roots of the trees in `folder`: itself, or one per platform.
@@ -332,7 +328,7 @@ pub(crate) mod tests {
     fn evidence_is_there_and_what_the_record_says() {
         let dir = tempfile::tempdir().unwrap();
         let mut one = record("a", Verdict::Pass);
-        one.evidence.as_mut().unwrap().digest = Some(format!("sha256:{}", hex(b"# Build ID: a\n")));
+        one.evidence.as_mut().unwrap().digest = Some(digest_of(b"# Build ID: a\n"));
         export(dir.path(), std::slice::from_ref(&one), &[]);
         Exported::read(dir.path()).unwrap();
         fs::write(dir.path().join("evidence/a.log"), "other").unwrap();

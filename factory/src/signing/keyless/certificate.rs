@@ -115,8 +115,7 @@ impl Leaf {
             let certificate = Certificate::from_der(one).map_err(|fault| {
                 Check::Form.refuses(format!("a certificate of the chain is none: {fault}"))
             })?;
-            let of = certificate.tbs_certificate();
-            if of.issuer() == of.subject() {
+            if is_root(&certificate) {
                 return Err(
                     Check::Certificate.refuses("the chain holds a root, which nobody may bring along")
                 );
@@ -125,6 +124,12 @@ impl Leaf {
         issuer(&self.der, beside, authorities, time, CODE_SIGNING)
             .map_err(|why| Check::Certificate.refuses(why))
     }
+}
+
+/// Whether a certificate says that it was issued by itself.
+pub(super) fn is_root(certificate: &Certificate) -> bool {
+    let of = certificate.tbs_certificate();
+    of.issuer() == of.subject()
 }
 
 /// The key of whoever issued a certificate for a use, if its chain leads to one of the authorities at a time. `beside` may help to find

@@ -170,14 +170,14 @@ struct Written<'m> {
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct CertificateJson {
-    raw_bytes: Bytes,
+pub(super) struct CertificateJson {
+    pub(super) raw_bytes: Bytes,
 }
 
 #[derive(Deserialize)]
-struct ChainJson {
+pub(super) struct ChainJson {
     #[serde(default)]
-    certificates: Vec<CertificateJson>,
+    pub(super) certificates: Vec<CertificateJson>,
 }
 
 #[derive(Deserialize)]

@@ -36,5 +36,6 @@ pub(super) use old::from_annotations;
 pub use refusal::{Check, Refusal};
 pub use root::TrustedRoot;
 pub use services::Services;
+pub(crate) use session::now;
 pub use session::{Keyless, Session};
 pub use verify::{Proven, Signed, Trust, verify};

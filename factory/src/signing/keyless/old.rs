@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
+use x509_cert::Certificate;
+use x509_cert::der::Decode as _;
 
+use super::certificate::is_root;
 use super::material::{Bytes, Entry, LogId, Material, Number, Promise, unhex};
 use crate::signing::fault::Fault;
 use crate::signing::key_file;
@@ -59,7 +62,7 @@ pub(in crate::signing) fn from_annotations(
     let mut chain: Vec<Vec<u8>> = certificates.collect();
     for one in text(CHAIN).map(self::certificates).transpose()?.unwrap_or_default() {
         // Others put the root there as well. It is not believed for that.
-        if !is_root(&one) {
+        if !Certificate::from_der(&one).is_ok_and(|one| is_root(&one)) {
             chain.push(one);
         }
     }
@@ -104,10 +107,4 @@ pub(super) fn certificates(text: &str) -> Result<Vec<Vec<u8>>, Fault> {
         true => Ok(found),
         false => Err(Fault::NoPem("a certificate")),
     }
-}
-
-fn is_root(der: &[u8]) -> bool {
-    use x509_cert::der::Decode as _;
-    x509_cert::Certificate::from_der(der)
-        .is_ok_and(|one| one.tbs_certificate().issuer() == one.tbs_certificate().subject())
 }

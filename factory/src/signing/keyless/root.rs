@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::material::Bytes;
+use super::material::{Bytes, ChainJson};
 use super::verifier::Verifier;
 use crate::policy::seconds;
 use crate::registry::digest_of;
@@ -90,18 +90,6 @@ struct IdJson {
 struct AuthorityJson {
     cert_chain: ChainJson,
     valid_for: Option<WindowJson>,
-}
-
-#[derive(Deserialize)]
-struct ChainJson {
-    #[serde(default)]
-    certificates: Vec<CertificateJson>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct CertificateJson {
-    raw_bytes: Bytes,
 }
 
 #[derive(Deserialize)]
