@@ -13,22 +13,11 @@ use std::process::Command;
 use factory::policy::Outcome;
 use factory::signing::{KeyKind, PrivateKey, PublicKey, bundle, key_file};
 use mock_registry::{Mock, Switches};
-use product::{Product, RECORD, TEST_RESULT, policy_json, predicates, refusals, refusing};
+use product::{Product, RECORD, TEST_RESULT, peers, policy_json, predicates, refusals, refusing};
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 const PASSWORD: &str = "s3cret";
-
-/// Where the peers are.
-fn peers() -> Option<PathBuf> {
-    let folder = std::env::var_os("FACTORY_PEERS").map(PathBuf::from);
-    if folder.is_none() {
-        eprintln!(
-            "SKIPPED: there is nobody to compare with; run factory/tests/peers/fetch.sh, and set FACTORY_PEERS"
-        );
-    }
-    folder
-}
 
 /// A folder with a pair of keys of ours, encrypted.
 struct Keys {

@@ -18,7 +18,7 @@ use factory::signing::keyless::{self, IdentityMatch, Keyless, Material, Signed, 
 use factory::signing::{Bundle, Signer, Statement, Trusted, sign};
 use llb_gen::policy::Glob;
 use mock_registry::{Mock, Switches};
-use product::{Product, RECORD, predicates};
+use product::{Product, RECORD, peers, predicates};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use sigstore::server::{Services, token};
@@ -29,16 +29,6 @@ const IDENTITY: &str = "https://github.com/sigstore-conformance/extremely-danger
 const ISSUER: &str = "https://token.actions.githubusercontent.com";
 /// Bundles with a pair of keys and a log's entry over a file: we sign statements, so these are none of ours.
 const OF_KEYS: &str = "managed-key";
-
-fn peers() -> Option<PathBuf> {
-    let folder = std::env::var_os("FACTORY_PEERS").map(PathBuf::from);
-    if folder.is_none() {
-        eprintln!(
-            "SKIPPED: there is nobody to compare with; run factory/tests/peers/fetch.sh, and set FACTORY_PEERS"
-        );
-    }
-    folder
-}
 
 fn text(folder: &Path, name: &str) -> Option<String> {
     std::fs::read_to_string(folder.join(name)).ok()

@@ -482,7 +482,7 @@ fn the_older_layout_of_cosign_is_read() {
             "image": {"docker-manifest-digest": subject.digest()}}, "optional": null});
         let payload = serde_json::to_vec(&payload).unwrap();
         let signature = STANDARD.encode(key.sign(&payload));
-        put_layers(
+        product::put_layers(
             &product,
             &tag("sig"),
             vec![(simple::MEDIA_TYPE, payload, json!({simple::SIGNATURE: signature}))],
@@ -496,24 +496,11 @@ fn the_older_layout_of_cosign_is_read() {
             let annotations = json!({"predicateType": kind, simple::SIGNATURE: ""});
             ("application/vnd.dsse.envelope.v1+json", serde_json::to_vec(&envelope).unwrap(), annotations)
         });
-        put_layers(&product, &tag("att"), layers.collect());
+        product::put_layers(&product, &tag("att"), layers.collect());
     }
     let judged = product.judged(&[key.public()], &policy_json());
     assert_eq!(judged.outcome(), Outcome::Held, "{:#?}", refusals(&judged));
     assert_eq!(refusing(&product.judged(&[product::key().public()], &policy_json())).len(), 9);
-}
-
-fn put_layers(product: &Product, name: &Name, layers: Vec<(&str, Vec<u8>, Value)>) {
-    let layers: Vec<Value> = layers
-        .into_iter()
-        .map(|(media_type, bytes, annotations)| {
-            let blob = product.repository.put_blob(media_type, &bytes).unwrap();
-            json!({"mediaType": media_type, "digest": blob.digest, "size": blob.size, "annotations": annotations})
-        })
-        .collect();
-    let config = product.repository.put_blob("application/vnd.oci.image.config.v1+json", b"{}").unwrap();
-    let json = json!({"schemaVersion": 2, "mediaType": media::MANIFEST, "config": config, "layers": layers});
-    product.repository.put_manifest(name, &product::found(&json, media::MANIFEST)).unwrap();
 }
 
 #[test]

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use factory::policy::Outcome;
-use factory::registry::{Found, Name, media};
+use factory::registry::{Found, Name};
 use factory::signing::keyless::{IdentityMatch, Trust, TrustedRoot};
 use factory::signing::{KeyKind, PrivateKey, Trusted, simple};
 use mock_registry::{Mock, Switches};
@@ -321,15 +321,6 @@ fn sigstore_id(entry: &Value) -> Vec<u8> {
 }
 
 fn put(product: &Product, subject: &Found, end: &str, layers: Vec<(&str, Vec<u8>, Value)>) {
-    let layers: Vec<Value> = layers
-        .into_iter()
-        .map(|(media_type, bytes, annotations)| {
-            let blob = product.repository.put_blob(media_type, &bytes).unwrap();
-            json!({"mediaType": media_type, "digest": blob.digest, "size": blob.size, "annotations": annotations})
-        })
-        .collect();
-    let config = product.repository.put_blob("application/vnd.oci.image.config.v1+json", b"{}").unwrap();
-    let json = json!({"schemaVersion": 2, "mediaType": media::MANIFEST, "config": config, "layers": layers});
     let tag = Name::Tag(format!("{}.{end}", subject.digest().replacen(':', "-", 1)));
-    product.repository.put_manifest(&tag, &product::found(&json, media::MANIFEST)).unwrap();
+    product::put_layers(product, &tag, layers);
 }

@@ -233,3 +233,28 @@ pub fn refusing(judged: &Judgement) -> Vec<&'static str> {
     all.dedup();
     all
 }
+
+/// Puts a manifest of these layers.
+pub fn put_layers(product: &Product, name: &Name, layers: Vec<(&str, Vec<u8>, Value)>) {
+    let layers: Vec<Value> = layers
+        .into_iter()
+        .map(|(media_type, bytes, annotations)| {
+            let blob = product.repository.put_blob(media_type, &bytes).unwrap();
+            json!({"mediaType": media_type, "digest": blob.digest, "size": blob.size, "annotations": annotations})
+        })
+        .collect();
+    let config = product.repository.put_blob("application/vnd.oci.image.config.v1+json", b"{}").unwrap();
+    let json = json!({"schemaVersion": 2, "mediaType": media::MANIFEST, "config": config, "layers": layers});
+    product.repository.put_manifest(name, &found(&json, media::MANIFEST)).unwrap();
+}
+
+/// Where the peers are.
+pub fn peers() -> Option<std::path::PathBuf> {
+    let folder = std::env::var_os("FACTORY_PEERS").map(std::path::PathBuf::from);
+    if folder.is_none() {
+        eprintln!(
+            "SKIPPED: there is nobody to compare with; run factory/tests/peers/fetch.sh, and set FACTORY_PEERS"
+        );
+    }
+    folder
+}
