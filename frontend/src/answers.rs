@@ -7,12 +7,13 @@ use llb_gen::diagnostic::Diagnostic;
 use llb_gen::draft::{Draft, ImageLookup};
 use llb_gen::llb::source::ResolveMode;
 use llb_gen::llb::{Meta, OpDigest};
+use llb_gen::lower::location;
 use llb_gen::model::Platform;
 use llb_gen::plan::ImageAnswer;
 use llb_gen::request::Naming;
 use serde::Deserialize;
 
-use crate::excerpt::{Excerpt, location};
+use crate::excerpt::Excerpt;
 use crate::failure::Failure;
 use crate::folder::Folder;
 use crate::gateway::Gateway;

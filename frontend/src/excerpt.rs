@@ -1,11 +1,8 @@
 //! Lines of a file as the client shows them: inside errors, warnings and subrequests.
 
-use std::sync::Arc;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bollard_buildkit_proto::pb;
-use llb_gen::llb::{LineRange, Location, SourceInfo};
 use llb_gen::text::{Place, SourceFile};
 use serde::Serialize;
 
@@ -79,18 +76,6 @@ impl RangeJson {
             end: PositionJson { line: lines.last, character },
         }
     }
-}
-
-/// The lines of a place, for the source map of a vertex.
-pub fn location(place: &Place) -> Location {
-    let (file, lines) = (place.file(), place.lines());
-    let file = SourceInfo {
-        filename: file.path().to_owned(),
-        data: file.shared_bytes(),
-        language: LANGUAGE.to_owned(),
-        loading: file.loading().cloned(),
-    };
-    Location { file: Arc::new(file), lines: LineRange::new(lines.first, lines.last) }
 }
 
 /// The file for a message.

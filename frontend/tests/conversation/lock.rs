@@ -5,7 +5,7 @@ use frontend::gateway::{BuildResult, SolveRequest};
 use prost::Message as _;
 use serde_json::{Value, json};
 
-use crate::fixture::{ARM64_CONFIG, CONFIG, DIGEST, OTHER_DIGEST, build, outcome};
+use crate::fixture::{ARM64_CONFIG, CONFIG, DIGEST, OPENING, OTHER_DIGEST, build, outcome};
 use crate::scripted::{Call, Scripted, local_source};
 
 const LOCK: (&str, &str) = ("requestid", "frontend.lock");
@@ -157,24 +157,8 @@ fn a_build_finds_its_lock_and_waits_for_no_registry() {
     let levels = gateway.levels();
     assert_eq!(levels.len(), free.levels().len() - 1, "{levels:#?}");
     let expected: [&[&str]; 6] = [
-        &[
-            "Inputs",
-            "Ping",
-            "Solve context-.dockerignore",
-            "Solve context:catalogue:manifests/app.json",
-            "Solve dockerfile",
-            "Solve dockerfile:lock",
-        ],
-        &[
-            "ReadFile .dockerignore",
-            "ReadFile manifests/app.json",
-            "ReadFile manifests/app.json.dockerignore",
-            "ReadFile manifests/app.lock.json",
-            "StatFile .dockerignore",
-            "StatFile manifests/app.json",
-            "StatFile manifests/app.json.dockerignore",
-            "StatFile manifests/app.lock.json",
-        ],
+        OPENING[0],
+        OPENING[1],
         &[
             "ReadFile fragments/core/1.0.0/fragment.json",
             "ReadFile fragments/web/1.0.0/fragment.json",

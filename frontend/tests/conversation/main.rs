@@ -22,7 +22,7 @@ use frontend::gateway::{BuildResult, Ref, ResultRefs, SolveRequest};
 use frontend::status::Status;
 use prost::Message as _;
 
-use fixture::{DIGEST, OTHER_DIGEST, build, outcome, product, run};
+use fixture::{DIGEST, OPENING, OTHER_DIGEST, build, outcome, product, run};
 use scripted::{Call, Node, Scripted, local_source};
 
 fn ops(definition: &pb::Definition) -> Vec<pb::Op> {
@@ -66,24 +66,8 @@ fn a_build_waits_no_more_often_than_it_must() {
     let gateway = product();
     build(&gateway, &[]);
     let expected: [&[&str]; 6] = [
-        &[
-            "Inputs",
-            "Ping",
-            "Solve context-.dockerignore",
-            "Solve context:catalogue:manifests/app.json",
-            "Solve dockerfile",
-            "Solve dockerfile:lock",
-        ],
-        &[
-            "ReadFile .dockerignore",
-            "ReadFile manifests/app.json",
-            "ReadFile manifests/app.json.dockerignore",
-            "ReadFile manifests/app.lock.json",
-            "StatFile .dockerignore",
-            "StatFile manifests/app.json",
-            "StatFile manifests/app.json.dockerignore",
-            "StatFile manifests/app.lock.json",
-        ],
+        OPENING[0],
+        OPENING[1],
         &[
             "ReadFile fragments/core/1.0.0/fragment.json",
             "ReadFile fragments/web/1.0.0/fragment.json",

@@ -209,6 +209,12 @@ pub(crate) fn located(file: &Arc<SourceInfo>, place: &Place) -> Location {
     Location { file: Arc::clone(file), lines: LineRange::new(lines.first, lines.last) }
 }
 
+/// The lines of a place, for the source map of a vertex.
+#[must_use]
+pub fn location(place: &Place) -> Location {
+    located(&source_info(place.file()), place)
+}
+
 /// A file as source maps hold it.
 pub(crate) fn source_info(file: &SourceFile) -> Arc<SourceInfo> {
     Arc::new(SourceInfo {

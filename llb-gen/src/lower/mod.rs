@@ -37,6 +37,7 @@ use crate::record::{Budget, Selected};
 use crate::request::DEFAULT_EPOCH;
 
 use about::About;
+pub use about::location;
 pub(crate) use about::{located, source_info};
 pub use demands::{Privileged, Right};
 pub use parts::{FragmentPart, Parts, StagePart};

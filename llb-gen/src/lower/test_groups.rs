@@ -8,14 +8,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::about::{internal, source_info};
+use super::about::{internal, location};
 use super::exec::{EVIDENCE, evidence};
 use super::trees::own_files;
 use super::{LowerError, Lowering, StepRun};
-use crate::llb::{
-    CachePolicy, Copy, Exec, FileOp, Graph, LineRange, Location, Meta, Mkfile, Mount, Network, Resources,
-    State,
-};
+use crate::llb::{CachePolicy, Copy, Exec, FileOp, Graph, Meta, Mkfile, Mount, Network, Resources, State};
 use crate::ordered::ordered;
 use crate::plan::exec;
 use crate::plan::step::{Files, PlannedCopy, PlannedMount};
@@ -259,12 +256,7 @@ fn scripts_of(copies: &[&PlannedCopy], from: &State) -> State {
 
 /// The lines of the tests, in whichever files they are.
 fn located(group: &[&PlannedTest], meta: Meta) -> Meta {
-    let locations = group.iter().map(|test| {
-        let place = &test.identity.place;
-        let lines = place.lines();
-        Location { file: source_info(place.file()), lines: LineRange::new(lines.first, lines.last) }
-    });
-    locations.fold(meta, Meta::location)
+    group.iter().map(|test| location(&test.identity.place)).fold(meta, Meta::location)
 }
 
 /// Names with commas, as many as fit; the first one always does.
