@@ -134,4 +134,36 @@ mod tests {
             assert!(matches!(fault, Fault::Usage(_)), "{wrong}: {fault}");
         }
     }
+
+    /// A server that answers one request like this, and tells what it was asked.
+    fn once(answer: String) -> (String, std::thread::JoinHandle<String>) {
+        use std::io::{Read as _, Write as _};
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        let asked = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let (mut head, mut byte) = (Vec::new(), [0]);
+            while !head.ends_with(b"\r\n\r\n") {
+                stream.read_exact(&mut byte).unwrap();
+                head.push(byte[0]);
+            }
+            stream.write_all(answer.as_bytes()).unwrap();
+            String::from_utf8(head).unwrap().to_ascii_lowercase()
+        });
+        (address, asked)
+    }
+
+    #[test]
+    fn who_we_are_sent_to_is_not_shown_the_login() {
+        let (elsewhere, there) = once("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}".to_owned());
+        let (address, here) =
+            once(format!("HTTP/1.1 302 Found\r\nlocation: {elsewhere}/x\r\ncontent-length: 0\r\n\r\n"));
+        let headers = vec![("authorization", "bearer s".to_owned()), ("accept", "a/b".to_owned())];
+        let service = Service::open(&address, &Access::anonymous()).unwrap();
+        let reply = service.ask(&Question { path: "/", headers, body: None, what: "it" }).unwrap();
+        assert_eq!(reply.bytes, b"{}");
+        assert!(here.join().unwrap().contains("authorization: bearer s"));
+        let asked = there.join().unwrap();
+        assert!(asked.contains("accept: a/b") && !asked.contains("authorization"), "{asked}");
+    }
 }

@@ -199,11 +199,14 @@ impl Transport {
 
     fn directly(&self, request: &Request<'_>, url: &str, login: Option<&str>) -> Result<Answer, Broken> {
         let mut http = HttpRequest::builder().method(request.method.clone()).uri(url);
-        for (name, value) in &request.headers {
+        // A login goes to the registry alone, also where an upload or the way to a blob goes elsewhere, and so does one that a
+        // request brings along.
+        let at_home = same_origin(url, &self.base);
+        let is_login = |name: &str| name.eq_ignore_ascii_case(AUTHORIZATION.as_str());
+        for (name, value) in request.headers.iter().filter(|(name, _)| at_home || !is_login(name)) {
             http = http.header(*name, value);
         }
-        // A login goes to the registry alone, also where an upload or the way to a blob goes elsewhere.
-        if let Some(login) = login.filter(|_| same_origin(url, &self.base)) {
+        if let Some(login) = login.filter(|_| at_home) {
             http = http.header(AUTHORIZATION, login);
         }
         let bad = |fault: ureq::http::Error| Broken {
