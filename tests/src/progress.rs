@@ -18,7 +18,8 @@ pub struct Vertex {
     pub inputs: Vec<String>,
     /// Whether work on it began.
     pub started: bool,
-    /// Whether it ended.
+    /// Whether it ended of itself: not what the daemon began while it still asked imported caches, and called off when what is
+    /// built on it was found there.
     pub completed: bool,
     /// Whether its result was found in the cache.
     pub cached: bool,
@@ -149,7 +150,8 @@ impl Reader {
         vertex.inputs = line.inputs.unwrap_or_default();
         vertex.group = line.group.map(|group| group.name);
         vertex.started |= line.started.is_some();
-        vertex.completed |= line.completed.is_some();
+        let called_off = line.error.as_deref().is_some_and(|error| error.starts_with("context canceled"));
+        vertex.completed |= line.completed.is_some() && !called_off;
         vertex.starts.extend(line.started.as_deref().and_then(since_midnight));
         vertex.ends.extend(line.completed.as_deref().and_then(since_midnight));
         vertex.cached |= line.cached;
@@ -257,6 +259,15 @@ ERROR: no
         assert_eq!((run.ran(), run.log.as_str(), run.error.as_deref()), (true, "hi\n", Some("no")));
         assert_eq!(progress.ran(), ["run"]);
         assert_eq!(progress.warnings, ["hi\n"]);
+    }
+
+    #[test]
+    fn what_was_called_off_did_not_run_unless_it_was_needed_later() {
+        let off = r#"{"vertexes":[{"digest":"b","inputs":["a"],"name":"run","started":"t","completed":"t","error":"context canceled: context canceled"}]}"#;
+        let done =
+            r#"{"vertexes":[{"digest":"b","inputs":["a"],"name":"run","started":"u","completed":"u"}]}"#;
+        assert_eq!(Progress::read(&format!("{off}\n")).0.ran(), Vec::<&str>::new());
+        assert_eq!(Progress::read(&format!("{off}\n{done}\n")).0.ran(), ["run"]);
     }
 
     #[test]

@@ -106,8 +106,14 @@ fn note(vertices: &mut BTreeMap<String, Vertex>, value: &Value) {
         name.clone_into(&mut vertex.name);
     }
     vertex.has_inputs |= value.get("inputs").and_then(Value::as_array).is_some_and(|i| !i.is_empty());
-    vertex.completed |= value.get("completed").is_some();
+    vertex.completed |= value.get("completed").is_some() && !is_called_off(value);
     vertex.cached |= value.get("cached").and_then(Value::as_bool) == Some(true);
+}
+
+/// Whether the engine took a step back. It begins some while it still asks imported caches, and when the answer comes for something
+/// built on them that needs them no longer, they end with this error: nothing of them was run to its end, nor found.
+fn is_called_off(vertex: &Value) -> bool {
+    vertex.get("error").and_then(Value::as_str).is_some_and(|error| error.starts_with("context canceled"))
 }
 
 /// Whether a vertex is called as a step of the fragment is, `[core 0.1.0 2/3] …`, as one of its stages', `[core 0.1.0 build 1/2]
@@ -168,6 +174,17 @@ pub(crate) mod tests {
         ]);
         assert_eq!(beside.steps(), Some(Steps { cached: 0, run: 2 }), "a fragment may be called so too");
         assert_eq!(BuildLog::parse("{}").steps(), None);
+        let off = r#"{"vertexes": [{"digest": "a", "inputs": ["x"], "completed": "t", "error": "context canceled: context canceled"},
+                                  {"digest": "b", "inputs": ["a"], "completed": "t", "cached": true}]}"#
+            .replace('\n', " ");
+        assert_eq!(BuildLog::parse(&off).steps(), Some(Steps { cached: 1, run: 0 }), "it was called off");
+        let on =
+            format!("{off}\n{}", r#"{"vertexes": [{"digest": "a", "inputs": ["x"], "completed": "t"}]}"#);
+        assert_eq!(
+            BuildLog::parse(&on).steps(),
+            Some(Steps { cached: 1, run: 1 }),
+            "and was needed after all"
+        );
         assert!(BuildLog::parse("no JSON").is_empty());
     }
 
