@@ -1,6 +1,7 @@
 //! Debian roots by debootstrap: the engine's own, and the ones that become base images.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -77,7 +78,7 @@ pub(crate) fn debootstrap(
     let problem = |e| Error::io(format!("cannot prepare {}", target.display()), e);
     let parent = target.parent().ok_or_else(|| Error::Internal("a root folder without a parent".into()))?;
     fs::create_dir_all(parent).map_err(problem)?;
-    let temporary = target.with_extension("unfinished");
+    let temporary = unfinished(target);
     remove_tree(&temporary)?;
     let scripts = scripts_with(wanted.suite, &places.state)?;
     run_logged(debootstrap_command(wanted, &temporary, scripts.as_deref()), "debootstrap", progress)?;
@@ -149,12 +150,28 @@ fn ensure_debootstrap(progress: &mut dyn Progress) -> Result<()> {
     run_logged(command, "apt-get install debootstrap", progress)
 }
 
-/// Removes a folder tree, or nothing where there is none. Never crosses into another file system, so that a bind
-/// mount that someone left below is not emptied.
+/// Where a folder is while it is made or removed.
+fn unfinished(path: &Path) -> PathBuf {
+    path.with_extension("unfinished")
+}
+
+/// Removes a folder tree, or nothing where there is none. Under its own name it is whole or absent, also when this is
+/// interrupted: half a Debian root would be taken for one. Never crosses into another file system, so that a bind mount
+/// that someone left below is not emptied.
 ///
 /// # Errors
 /// `rm` fails, for example because of a mount below the folder.
 pub(crate) fn remove_tree(path: &Path) -> Result<()> {
+    let going = unfinished(path);
+    rm(&going)?;
+    match fs::rename(path, &going) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(Error::io(format!("cannot remove {}", path.display()), error)),
+        Ok(()) => rm(&going),
+    }
+}
+
+fn rm(path: &Path) -> Result<()> {
     let mut command = Command::new("rm");
     command.args(["-rf", "--one-file-system", "--"]).arg(path);
     run_logged(command, &format!("removing {}", path.display()), &mut crate::progress::Silent)
@@ -181,7 +198,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         remove_tree(&dir.path().join("absent")).unwrap();
         fs::create_dir_all(dir.path().join("a/b")).unwrap();
+        fs::create_dir_all(dir.path().join("a.unfinished/left/by an interrupted one")).unwrap();
         remove_tree(&dir.path().join("a")).unwrap();
-        assert!(!dir.path().join("a").exists());
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
     }
 }
