@@ -88,6 +88,21 @@ fn one_op_made_twice_is_one_vertex_with_both_sayings() {
 }
 
 #[test]
+fn an_op_of_very_many_mentions_comes_from_the_places_of_the_first() {
+    let mention = |at: u32| {
+        let location = Location { file: file(&format!("{at:02}.json"), 9), lines: LineRange::new(1, 1) };
+        FileOp::on(&base()).mkdir(Mkdir::new("/a", 0o755)).meta(Meta::default().location(location)).state()
+    };
+    let mentions: Vec<State> = (0..40).map(mention).collect();
+    let mounts = (0..).zip(&mentions).map(|(at, state)| Mount::read_only(format!("/m{at:02}"), state));
+    let all = mounts.fold(Exec::new(["/x"]).root(&base()), Exec::mount).run().root();
+    let map = marshal(&all).source.unwrap();
+    assert_eq!(map.locations[mentions[0].vertex().unwrap().digest().as_str()].locations.len(), 16);
+    let names: Vec<&str> = map.infos.iter().map(|info| info.filename.as_str()).collect();
+    assert_eq!((names.first(), names.last()), (Some(&"00.json"), Some(&"15.json")));
+}
+
+#[test]
 fn limits_are_said_about_an_exec_and_are_not_part_of_it() {
     let limits = Resources { memory: 64 << 20, ..Resources::default() };
     let exec = |meta: Meta| Exec::new(["/x"]).root(&base()).meta(meta).run().root();

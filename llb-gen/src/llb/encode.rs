@@ -14,12 +14,12 @@ use prost::encoding::{WireType, encode_key, encode_varint};
 use super::Resources;
 
 /// Encodes an op as the daemon would.
-pub(crate) fn op(op: &pb::Op) -> Vec<u8> {
-    let header = pb::Op { op: None, ..op.clone() };
-    let mut bytes = header.encode_to_vec();
-    match &op.op {
-        Some(pb::op::Op::Source(source)) => length_delimited(3, &source_op(source), &mut bytes),
-        Some(payload) => pb::Op { op: Some(payload.clone()), ..pb::Op::default() }
+pub(crate) fn op(mut op: pb::Op) -> Vec<u8> {
+    let payload = op.op.take();
+    let mut bytes = op.encode_to_vec();
+    match payload {
+        Some(pb::op::Op::Source(source)) => length_delimited(3, &source_op(&source), &mut bytes),
+        Some(payload) => pb::Op { op: Some(payload), ..pb::Op::default() }
             .encode(&mut bytes)
             .expect("a vector grows as needed"),
         None => {}

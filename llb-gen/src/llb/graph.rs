@@ -139,7 +139,7 @@ impl Graph {
     /// scratch, which must not be solved.
     pub fn marshal(&self) -> pb::Definition {
         let Some(result) = &self.result else { return pb::Definition::default() };
-        let terminal = encode::op(&pb::Op { inputs: vec![result.to_pb()], ..pb::Op::default() });
+        let terminal = encode::op(pb::Op { inputs: vec![result.to_pb()], ..pb::Op::default() });
         let mut metadata: BTreeMap<String, pb::OpMetadata> =
             ordered(self.nodes.iter().map(|node| (node.vertex.digest().to_string(), node.meta.to_pb())));
         metadata.insert(OpDigest::of(&terminal).to_string(), self.terminal_metadata());
@@ -158,7 +158,7 @@ impl Graph {
     /// The digest of the whole definition: the terminal op's, which names everything below it.
     pub fn digest(&self) -> Option<OpDigest> {
         let result = self.result.as_ref()?;
-        Some(OpDigest::of(&encode::op(&pb::Op { inputs: vec![result.to_pb()], ..pb::Op::default() })))
+        Some(OpDigest::of(&encode::op(pb::Op { inputs: vec![result.to_pb()], ..pb::Op::default() })))
     }
 
     fn terminal_metadata(&self) -> pb::OpMetadata {
@@ -260,7 +260,7 @@ fn checked_op(vertex: &Vertex) -> Result<pb::Op, GraphFault> {
         return Err(GraphFault::Digest(digest()));
     }
     let op = pb::Op::decode(vertex.bytes()).map_err(|_| GraphFault::Decode(digest()))?;
-    if encode::op(&op) != vertex.bytes() {
+    if encode::op(op.clone()) != vertex.bytes() {
         return Err(GraphFault::NotCanonical(digest()));
     }
     Ok(op)

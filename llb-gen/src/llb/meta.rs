@@ -42,7 +42,20 @@ pub struct Meta {
     resources: Resources,
 }
 
+/// Keeps what comes first in sort order of what is there.
+fn first<T: Ord + Clone>(one: &mut Option<T>, other: &Option<T>) {
+    if let Some(other) = other
+        && one.as_ref().is_none_or(|one| other < one)
+    {
+        *one = Some(other.clone());
+    }
+}
+
 impl Meta {
+    /// How many places of an op are taken over from other mentions of it. An op that all fragments of a large product share
+    /// would have as many as these, and a client that shows its failure an excerpt for each.
+    const MOST_LOCATIONS: usize = 16;
+
     /// Metadata with a display name, `[core 1/3] apt install python3`. Names that begin with `[internal]` are what
     /// clients treat as noise.
     pub fn named(name: impl Into<String>) -> Self {
@@ -132,22 +145,24 @@ impl Meta {
     }
 
     /// Takes over what another mention of the same op says: one op made twice is one vertex, which ignores the cache if
-    /// either mention does, comes from the places of both, and keeps the first name in sort order.
+    /// either mention does, comes from the places of both, the first [`Self::MOST_LOCATIONS`] of them, and keeps the first
+    /// name in sort order.
     pub(crate) fn absorb(&mut self, other: &Self) {
-        self.name = self.name.take().into_iter().chain(other.name.clone()).min();
+        first(&mut self.name, &other.name);
         for (key, value) in &other.description {
             let entry = self.description.entry(key.clone()).or_insert_with(|| value.clone());
             if value < entry {
                 entry.clone_from(value);
             }
         }
-        self.progress_group =
-            self.progress_group.take().into_iter().chain(other.progress_group.clone()).min();
+        first(&mut self.progress_group, &other.progress_group);
         self.cache = self.cache.max(other.cache);
         self.export_cache = self.export_cache.max(other.export_cache);
         self.resources = self.resources.relaxed(&other.resources);
         for location in &other.locations {
-            self.add_location(location.clone());
+            if self.locations.len() < Self::MOST_LOCATIONS {
+                self.add_location(location.clone());
+            }
         }
     }
 

@@ -56,7 +56,7 @@ impl Vertex {
             constraints: Some(pb::WorkerConstraints::default()),
             ..op
         };
-        Self::from_bytes(encode::op(&op), inputs.into_mentions(), meta)
+        Self::from_bytes(encode::op(op), inputs.into_mentions(), meta)
     }
 
     /// A vertex of bytes that were encoded elsewhere.

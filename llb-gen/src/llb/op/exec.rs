@@ -1,6 +1,7 @@
 //! Exec: a process run on a root filesystem.
 
 use std::collections::BTreeMap;
+use std::mem::take;
 use std::sync::Arc;
 
 use bollard_buildkit_proto::pb;
@@ -282,7 +283,7 @@ impl Exec {
             wire.push(mount.to_pb(&mut inputs, output));
         }
         let caps = self.caps(&mounts);
-        let op = self.to_pb(wire);
+        let op = self.take_op(wire);
         let vertex = Vertex::new(inputs, op, self.about.with_caps(caps));
         let dests = mounts.iter().map(|mount| mount.dest().to_owned()).collect();
         ExecResult { vertex, outputs, dests }
@@ -291,7 +292,7 @@ impl Exec {
     /// The mounts with the root among them, in wire order: outputs are numbered along it.
     fn take_mounts(&mut self) -> Vec<Mount> {
         let root = Mount::bind("/", &self.root, self.root_access).content(self.root_content_cache);
-        let mut mounts: Vec<Mount> = std::mem::take(&mut self.mounts).into_values().chain([root]).collect();
+        let mut mounts: Vec<Mount> = take(&mut self.mounts).into_values().chain([root]).collect();
         mounts.sort_by(|a, b| a.order().cmp(&b.order()));
         mounts
     }
@@ -314,18 +315,17 @@ impl Exec {
         caps
     }
 
-    fn to_pb(&self, mounts: Vec<pb::Mount>) -> pb::Op {
-        let secretenv = self.secret_env.iter().map(|secret| pb::SecretEnv {
-            id: secret.id.clone(),
-            name: secret.name.clone(),
+    /// The op; what it takes is no longer in `self`.
+    fn take_op(&mut self, mounts: Vec<pb::Mount>) -> pb::Op {
+        let secretenv = take(&mut self.secret_env).into_iter().map(|secret| pb::SecretEnv {
+            id: secret.id,
+            name: secret.name,
             optional: secret.optional,
         });
-        let cdi_devices = self
-            .devices
-            .iter()
-            .map(|(name, optional)| pb::CdiDevice { name: name.clone(), optional: *optional });
+        let cdi_devices =
+            take(&mut self.devices).into_iter().map(|(name, optional)| pb::CdiDevice { name, optional });
         let exec = pb::ExecOp {
-            meta: Some(self.meta.clone()),
+            meta: Some(take(&mut self.meta)),
             mounts,
             network: match self.network {
                 Network::Sandbox => pb::NetMode::Unset,
