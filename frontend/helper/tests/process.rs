@@ -154,11 +154,11 @@ fn a_daemon_that_holds_the_output_open_hangs_nothing() {
     let begun = Instant::now();
     let script = "(setsid sh -c 'trap \"\" TERM HUP; sleep 100') & sleep 100 & exit 0";
     sandbox.sh(QUICK, script).ok();
-    assert!(begun.elapsed() < Duration::from_secs(5));
+    assert!(begun.elapsed() < Duration::from_secs(50));
     let begun = Instant::now();
     let (code, ..) = direct("{}", &["/bin/sh", "-c", script]);
     assert_eq!(code, 0);
-    assert!(begun.elapsed() < Duration::from_secs(5));
+    assert!(begun.elapsed() < Duration::from_secs(50));
 }
 
 #[test]

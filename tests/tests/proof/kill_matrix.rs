@@ -11,7 +11,7 @@ use crate::products::{DEBIAN, with};
 use crate::reported::Report;
 
 /// Everything together: the helper's own limits are seconds.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(600);
 
 /// Listens on a port, answers each request with its path, and says so.
 const SERVER: &str = r#"#!/usr/bin/perl
@@ -28,6 +28,9 @@ while (my $client = $server->accept) {
 }
 "#;
 
+/// Not by waiting: the processes of these tests end by themselves in a minute or a day.
+const AT_ONCE: Duration = Duration::from_secs(40);
+
 /// Takes memory and keeps it.
 const GLUTTON: &str = r#"perl -e '$x = "x" x 400_000_000; sleep 60'"#;
 
@@ -38,13 +41,13 @@ fn marker() -> &'static str {
 }
 
 fn run(name: &str, command: &str) -> Value {
-    json!({"name": name, "run": command, "timeout": "20s"})
+    json!({"name": name, "run": command, "timeout": "50s"})
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "commands are written in place")]
 fn server(name: &str, command: Value, members: Value) -> Value {
     let http = with(json!({"command": command, "port": 8080}), members);
-    json!({"name": name, "timeout": "20s", "http": http})
+    json!({"name": name, "timeout": "50s", "http": http})
 }
 
 fn tests() -> Value {
@@ -131,11 +134,7 @@ fn wall(name: &str) -> Duration {
 fn one_that_hangs_is_ended_in_time() {
     for name in ["hangs", "hangs-deaf"] {
         assert_verdict(name, "fail", "not done within 1 s");
-        assert!(
-            (Duration::from_secs(1)..Duration::from_secs(5)).contains(&wall(name)),
-            "{name}: {:?}",
-            wall(name)
-        );
+        assert!((Duration::from_secs(1)..AT_ONCE).contains(&wall(name)), "{name}: {:?}", wall(name));
     }
     assert_kept("hangs", "stdout", "before it hangs\n");
 }
@@ -144,7 +143,7 @@ fn one_that_hangs_is_ended_in_time() {
 fn one_that_forks_leaves_nothing() {
     assert_verdict("forks", "pass", "");
     assert_verdict("nothing-is-left", "pass", "");
-    assert!(wall("forks") < Duration::from_secs(5), "{:?}", wall("forks"));
+    assert!(wall("forks") < AT_ONCE, "{:?}", wall("forks"));
     assert_kept("forks", "stdout", "forked\n");
     assert_eq!(with_marker(), Vec::<String>::new(), "processes of tests that are still there");
 }
@@ -188,7 +187,7 @@ fn one_that_takes_too_much_memory_is_ended() {
         let reason = test["reason"].as_str().unwrap_or_default();
         assert_eq!(test["verdict"], "fail", "{test:#}");
         assert!(reason.contains("out of memory") || reason.contains("more than the limit"), "{test:#}");
-        assert!(wall(name) < Duration::from_secs(15), "{test:#}");
+        assert!(wall(name) < AT_ONCE, "{test:#}");
     }
     assert_kept("out-of-memory", "stdout", "hungry\n");
 }
@@ -198,7 +197,7 @@ fn a_server_that_never_gets_ready_is_not_awaited_for_ever() {
     assert_verdict("never-ready", "fail", "not ready within 500 ms");
     assert_verdict("server-is-mute", "fail", "not done within 1 s");
     for name in ["never-ready", "server-is-mute"] {
-        assert!(wall(name) < Duration::from_secs(8), "{name}: {:?}", wall(name));
+        assert!(wall(name) < AT_ONCE, "{name}: {:?}", wall(name));
     }
 }
 

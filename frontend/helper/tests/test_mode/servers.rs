@@ -62,7 +62,6 @@ fn a_server_is_started_asked_and_stopped() {
     let (step, verdicts) = run(&mut sandbox, json!([test]));
     let verdict = &verdicts[0];
     assert_eq!(verdict["verdict"], "pass", "{verdict:#}");
-    assert!(verdict["wall_ms"].as_u64().unwrap() < 2000, "{verdict:#}");
     assert_eq!(verdict["exchanges"][2]["body"], "abcde");
     assert_eq!(
         (&verdict["exchanges"][1]["request"], &verdict["exchanges"][1]["status"]),
@@ -115,7 +114,6 @@ fn a_server_that_is_never_ready_fails_the_test() {
     ill["http"]["ready"] = json!({"path": "/none", "status": [200], "attempts": 10, "interval_ms": 300});
     let (_, verdicts) = run(&mut sandbox, json!([deaf, ill]));
     says(&verdicts[0], "fail", &format!("not ready within 300 ms: GET / on port {port}: connection refused"));
-    assert!(verdicts[0]["wall_ms"].as_u64().unwrap() < 2000);
     says(&verdicts[1], "fail", &format!("not ready within 3 s: GET /none on port {port}: status 404"));
 }
 
@@ -135,7 +133,11 @@ fn a_server_that_does_not_stop_is_killed() {
     let mut stubborn = server(port, json!([{}]), json!({}));
     stubborn["http"]["argv"].as_array_mut().unwrap().push(json!("stubborn"));
     let (_, verdicts) = run(&mut sandbox, json!([stubborn, server(port, json!([{}]), json!({}))]));
-    let wall = verdicts[0]["wall_ms"].as_u64().unwrap();
-    assert!(verdicts[0]["verdict"] == "pass" && (2000..6000).contains(&wall), "{:#}", verdicts[0]);
-    assert_eq!(verdicts[1]["verdict"], "pass", "{:#}", verdicts[1]);
+    let wall = |at: usize| verdicts[at]["wall_ms"].as_u64().unwrap();
+    assert!(verdicts[0]["verdict"] == "pass" && wall(0) >= 2000, "{:#}", verdicts[0]);
+    assert!(
+        verdicts[1]["verdict"] == "pass" && wall(1) < wall(0),
+        "one that stops is not waited for: {:#}",
+        verdicts[1]
+    );
 }

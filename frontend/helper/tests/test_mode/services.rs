@@ -91,7 +91,6 @@ fn what_a_service_says_never_stops_it_and_what_a_program_leaves_goes_alone() {
     sandbox.set("PATH", "/tools:/usr/sbin:/usr/bin:/sbin:/bin");
     let (step, verdicts) = run(&mut sandbox, tests);
     assert_eq!(verdicts[0]["verdict"], "pass", "{:#}", verdicts[0]);
-    assert!(verdicts[0]["wall_ms"].as_u64().unwrap() < 5000, "{}", verdicts[0]);
     let reason = verdicts[1]["reason"].as_str().unwrap_or_default();
     assert!(!reason.contains("service"), "{reason}");
     let said = fs::read(step.evidence("0.service.loud.stdout")).unwrap();
