@@ -193,6 +193,22 @@ def texts():
     seed("conda", "one", json.dumps({"name": "a", "version": "1", "build": "b_0", "channel": "https://h/t/s/c/linux-64",
          "subdir": "linux-64", "fn": "a.conda", "license": "MIT", "md5": "0" * 32, "sha256": "0" * 64,
          "url": "https://u:p@h/t/s/c/linux-64/a.conda", "depends": ["b >=1"], "files": ["lib/a"]}))
+    seed("gem", "one", """# -*- encoding: utf-8 -*-
+# stub: a 1.0 x86_64-linux lib
+# stub: ext/a/extconf.rb
+
+Gem::Specification.new do |s|
+  s.name = "a".freeze
+  s.version = "1.0"
+  s.platform = "x86_64-linux".freeze
+  s.authors = ["J \\"x\\" \\u00E9 \\u{1F600} \\x26".freeze]
+  s.homepage = "https://a.example".freeze
+  s.licenses = ["MIT".freeze, "Ruby".freeze]
+  s.summary = "s".freeze
+  s.add_runtime_dependency(%q<b>.freeze, ["~> 1.4"])
+  s.add_development_dependency(%q<c>.freeze, [">= 0"])
+end
+""")
     seed("documents", "spdx", json.dumps({"spdxVersion": "SPDX-2.3", "name": "n", "packages": [
         {"SPDXID": "SPDXRef-a", "name": "a", "versionInfo": "1", "licenseDeclared": "MIT", "supplier": "Person: x",
          "checksums": [{"algorithm": "SHA1", "checksumValue": "a" * 40}],

@@ -6,7 +6,7 @@ use std::fs;
 use std::io::Read;
 use std::path::Path;
 
-use sbom::model::{Inventory, Package, Purpose};
+use sbom::model::{Inventory, Package, Purpose, Requirement};
 use sbom::root::Root;
 use tempfile::TempDir;
 
@@ -249,6 +249,33 @@ fn conda_environments() {
     assert_eq!(numpy.scope, b"opt/conda");
     let files: Vec<&[u8]> = numpy.files.iter().map(|file| file.path.as_slice()).collect();
     assert_eq!(files, [b"opt/conda/lib/a.py"], "a name that climbs out is nobody's file");
+}
+
+#[test]
+fn gems_by_where_their_specification_lies() {
+    let gem = |name: &str, more: &str| {
+        format!(
+            "# stub: {name} 1.0 ruby lib\n\nGem::Specification.new do |s|\n  s.name = \"{name}\".freeze\n{more}end\n"
+        )
+    };
+    let needs =
+        "  s.licenses = [\"MIT\".freeze, \"Ruby\".freeze]\n  s.add_dependency(%q<rack>.freeze, [\">= 1\"])\n";
+    let out = Tree::new()
+        .file("srv/vendor/bundle/ruby/3.1.0/specifications/sinatra-1.0.gemspec", gem("sinatra", needs))
+        .file("usr/lib/ruby/gems/3.1.0/specifications/default/json-1.0.gemspec", gem("json", ""))
+        .file("srv/vendor/bundle/ruby/3.1.0/gems/sinatra-1.0/sinatra.gemspec", gem("source", ""))
+        .file("opt/g/specifications/broken-1.gemspec", "Gem::Specification.new")
+        .scan();
+    assert_eq!(purls(&out), ["pkg:gem/sinatra@1.0", "pkg:gem/json@1.0"]);
+    let sinatra = package(&out, "sinatra");
+    assert_eq!(sinatra.scope, b"srv/vendor/bundle/ruby/3.1.0");
+    assert_eq!(package(&out, "json").scope, b"usr/lib/ruby/gems/3.1.0");
+    assert_eq!(sinatra.licence.expression.as_deref(), Some("MIT OR Ruby"));
+    assert_eq!(sinatra.requires, [Requirement::of("rack")]);
+    assert_eq!(
+        warnings(&out),
+        ["gem opt/g/specifications/broken-1.gemspec: is broken, so a gem is missing: it has no name"]
+    );
 }
 
 #[test]

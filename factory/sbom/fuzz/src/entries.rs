@@ -7,7 +7,7 @@ use std::fs;
 use std::hint::black_box;
 use std::path::Path;
 
-use sbom::formats::{apk, binary, conda, documents, golang, java, models, pom, rpm, rust};
+use sbom::formats::{apk, binary, conda, documents, gem, golang, java, models, pom, rpm, rust};
 use sbom::licence::Licence;
 use sbom::root::Root;
 use sbom::scan::{Options, scan};
@@ -29,6 +29,7 @@ pub const ENTRIES: &[Entry] = &[
     ("java", java_archive),
     ("pom", project_file),
     ("conda", conda_package),
+    ("gem", gem_specification),
     ("safetensors", safetensors),
     ("gguf", gguf),
     ("documents", document),
@@ -101,6 +102,11 @@ pub fn project_file(bytes: &[u8]) {
 /// A file of `conda-meta`.
 pub fn conda_package(bytes: &[u8]) {
     black_box(conda::read(bytes)).ok();
+}
+
+/// A gem's specification.
+pub fn gem_specification(bytes: &[u8]) {
+    black_box(gem::read(bytes)).ok();
 }
 
 /// The head of a safetensors file.

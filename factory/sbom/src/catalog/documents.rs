@@ -109,6 +109,7 @@ fn convert(out: &mut Inventory, place: &[u8], listed: &Listed, all: &[Listed]) -
             "rpm" => Ecosystem::Rpm,
             "pypi" => Ecosystem::PyPi,
             "npm" => Ecosystem::Npm,
+            "gem" => Ecosystem::Gem,
             "golang" => Ecosystem::Golang,
             "cargo" => Ecosystem::Cargo,
             "maven" => Ecosystem::Maven,

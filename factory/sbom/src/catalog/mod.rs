@@ -16,6 +16,7 @@ mod binaries;
 mod conda;
 mod documents;
 mod dpkg;
+mod gem;
 mod java;
 mod models;
 mod npm;
@@ -31,6 +32,7 @@ pub use binaries::Binaries;
 pub use conda::Conda;
 pub use documents::Documents;
 pub use dpkg::Dpkg;
+pub use gem::Gems;
 pub use java::Java;
 pub use models::Models;
 pub use npm::Npm;
@@ -76,6 +78,7 @@ pub fn all() -> Vec<Box<dyn Cataloger>> {
         Box::new(Python),
         Box::new(Conda),
         Box::new(Npm),
+        Box::new(Gems),
         Box::new(Binaries),
         Box::new(Java),
         Box::new(Nvidia),

@@ -8,6 +8,7 @@ pub mod apk;
 pub mod binary;
 pub mod conda;
 pub mod documents;
+pub mod gem;
 pub mod golang;
 pub mod java;
 pub mod models;

@@ -15,6 +15,8 @@ pub enum Ecosystem {
     PyPi,
     /// Node modules.
     Npm,
+    /// Ruby's gems.
+    Gem,
     /// Go modules, inside of a binary.
     Golang,
     /// Rust crates, inside of a binary.
@@ -142,7 +144,7 @@ pub struct Package {
     /// have the same purl.
     pub evidence: Vec<Vec<u8>>,
     /// Where names of requirements are looked up. Empty for systems' package managers (one realm); the site directory for
-    /// Python; the `node_modules` directory for npm (its parents are searched too); the binary or archive for Go, Rust and Java.
+    /// Python; the `node_modules` directory for npm (its parents are searched too); the gem home for Ruby; the binary or archive for Go, Rust and Java.
     pub scope: Vec<u8>,
     /// Names by which requirements may mean it, besides its own name.
     pub provides: Vec<String>,

@@ -114,6 +114,7 @@ fn supplier_of(package: &Package, system: &str) -> Party {
         Ecosystem::Rpm => "an RPM distribution",
         Ecosystem::PyPi => "Python Package Index",
         Ecosystem::Npm => "npm registry",
+        Ecosystem::Gem => "RubyGems.org",
         Ecosystem::Golang => "Go module mirror",
         Ecosystem::Cargo => "crates.io",
         Ecosystem::Maven => "Maven Central",
