@@ -1,9 +1,8 @@
 //! What conda, mamba and their kin have installed, in whatever folder.
 
-use super::{Cataloger, say};
+use super::{Cataloger, parsed};
 use crate::formats::conda::{self, CondaPackage};
 use crate::licence::Licence;
-use crate::limits;
 use crate::model::{Checksum, Ecosystem, Inventory, OwnedFile, Package, Requirement};
 use crate::purl;
 use crate::root::{Entry, Place, Root, Wish, join, name, normal, parent};
@@ -26,16 +25,8 @@ impl Cataloger for Conda {
     }
 
     fn found(&self, _root: &Root, entry: &Entry<'_>, out: &mut Inventory) {
-        let place = entry.path();
-        let bytes = match entry.read(limits::METADATA) {
-            Ok(bytes) => bytes,
-            Err(problem) => {
-                return out.warn(NAME, place, format!("cannot be read, so a package is missing: {problem}"));
-            }
-        };
-        match conda::read(&bytes) {
-            Ok(conda) => add(out, place, parent(entry.parent()), conda),
-            Err(fault) => say(out, NAME, place, &fault, "a package is missing"),
+        if let Some(conda) = parsed(out, NAME, entry, "a package is missing", conda::read) {
+            add(out, entry.path(), parent(entry.parent()), conda);
         }
     }
 }

@@ -5,10 +5,9 @@ use std::str::FromStr;
 
 use packageurl::PackageUrl;
 
-use super::{Cataloger, say};
+use super::{Cataloger, parsed};
 use crate::formats::documents::{self, Listed};
 use crate::licence::Licence;
-use crate::limits;
 use crate::model::{Ecosystem, Inventory, Package, Party, Purpose, Requirement};
 use crate::purl;
 use crate::root::{Entry, Place, Root, Wish, name};
@@ -29,20 +28,8 @@ impl Cataloger for Documents {
     }
 
     fn found(&self, _root: &Root, entry: &Entry<'_>, out: &mut Inventory) {
-        let place = entry.path();
-        let bytes = match entry.read(limits::METADATA) {
-            Ok(bytes) => bytes,
-            Err(problem) => {
-                return out.warn(
-                    NAME,
-                    place,
-                    format!("cannot be read, so what it lists is missing: {problem}"),
-                );
-            }
-        };
-        match documents::read(&bytes) {
-            Ok(document) => add_all(out, place, &document.packages),
-            Err(fault) => say(out, NAME, place, &fault, "what it lists is missing"),
+        if let Some(document) = parsed(out, NAME, entry, "what it lists is missing", documents::read) {
+            add_all(out, entry.path(), &document.packages);
         }
     }
 }

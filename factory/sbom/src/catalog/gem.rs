@@ -1,9 +1,8 @@
 //! Ruby's gems: the specification that RubyGems and Bundler keep of each that they have installed, and Debian of each of its own.
 
-use super::{Cataloger, say};
+use super::{Cataloger, parsed};
 use crate::formats::gem::{self, Gem};
 use crate::licence::Licence;
-use crate::limits;
 use crate::model::{Ecosystem, Inventory, Package, Party, Requirement};
 use crate::purl;
 use crate::root::{Entry, Place, Root, Wish, name, parent};
@@ -26,16 +25,9 @@ impl Cataloger for Gems {
     }
 
     fn found(&self, _root: &Root, entry: &Entry<'_>, out: &mut Inventory) {
-        let (place, Some(home)) = (entry.path(), home(entry.parent())) else { return };
-        let bytes = match entry.read(limits::METADATA) {
-            Ok(bytes) => bytes,
-            Err(problem) => {
-                return out.warn(NAME, place, format!("cannot be read, so a gem is missing: {problem}"));
-            }
-        };
-        match gem::read(&bytes) {
-            Ok(gem) => add(out, place, home, gem),
-            Err(fault) => say(out, NAME, place, &fault, "a gem is missing"),
+        let Some(home) = home(entry.parent()) else { return };
+        if let Some(gem) = parsed(out, NAME, entry, "a gem is missing", gem::read) {
+            add(out, entry.path(), home, gem);
         }
     }
 }

@@ -42,6 +42,7 @@ pub use python::Python;
 pub use rpm::Rpm;
 
 use crate::formats::Broken;
+use crate::limits;
 use crate::model::Inventory;
 use crate::root::{Entry, Place, Root, Wish};
 
@@ -85,6 +86,23 @@ pub fn all() -> Vec<Box<dyn Cataloger>> {
         Box::new(Models),
         Box::new(Documents),
     ]
+}
+
+/// What `read` makes of a file with metadata. One that cannot be read or is broken is said, with what it costs.
+fn parsed<T>(
+    out: &mut Inventory,
+    cataloger: &'static str,
+    entry: &Entry<'_>,
+    so: &str,
+    read: impl FnOnce(&[u8]) -> Result<T, Broken>,
+) -> Option<T> {
+    match entry.read(limits::METADATA) {
+        Ok(bytes) => read(&bytes).map_err(|fault| say(out, cataloger, entry.path(), &fault, so)).ok(),
+        Err(problem) => {
+            out.warn(cataloger, entry.path(), format!("cannot be read, so {so}: {problem}"));
+            None
+        }
+    }
 }
 
 /// Puts a fault of a file into the document, with what it costs.

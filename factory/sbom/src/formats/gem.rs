@@ -46,10 +46,10 @@ pub fn read(bytes: &[u8]) -> Result<Gem, Broken> {
             b"platform" => one(&mut gem.platform, value),
             b"homepage" => one(&mut gem.homepage, value),
             b"summary" => one(&mut gem.summary, value),
-            b"license" | b"licenses" => gem.licences = strings(value),
-            b"author" | b"authors" => gem.authors = strings(value),
-            b"add_runtime_dependency" | b"add_dependency" => needed.extend(strings(value).into_iter().next()),
-            b"add_development_dependency" => development.extend(strings(value).into_iter().next()),
+            b"license" | b"licenses" => gem.licences = strings(value).collect(),
+            b"author" | b"authors" => gem.authors = strings(value).collect(),
+            b"add_runtime_dependency" | b"add_dependency" => needed.extend(strings(value).next()),
+            b"add_development_dependency" => development.extend(strings(value).next()),
             _ => {}
         }
     }
@@ -94,30 +94,31 @@ fn is_word(byte: u8) -> bool {
 
 /// The first string of a value, where there is one.
 fn one(into: &mut String, value: &[u8]) {
-    if let Some(found) = strings(value).into_iter().next() {
+    if let Some(found) = strings(value).next() {
         *into = found;
     }
 }
 
-/// The strings of a value, in order: `"a".freeze`, `["a".freeze, "b"]`, `%q<a>.freeze`.
-fn strings(value: &[u8]) -> Vec<String> {
-    let mut found = Vec::new();
+/// The strings of a value, in order: `"a".freeze`, `["a".freeze, "b"]`, `%q<a>.freeze`. What RubyGems does not write ends them.
+fn strings(value: &[u8]) -> impl Iterator<Item = String> {
     let mut rest = value;
-    while found.len() < limits::REQUIREMENTS {
-        let Some(at) = rest.iter().position(|byte| matches!(byte, b'"' | b'%' | b'#')) else { break };
-        let start = rest.get(at..).unwrap_or_default();
-        let (read, after) = if let Some(quoted) = start.strip_prefix(b"\"") {
-            quoted_string(quoted)
-        } else if let Some(plain) = start.strip_prefix(b"%q<") {
-            let end = plain.iter().position(|byte| *byte == b'>').unwrap_or(plain.len());
-            (plain.get(..end).unwrap_or_default().to_vec(), plain.get(end + 1..).unwrap_or_default())
-        } else {
-            break; // a comment, or nothing that RubyGems writes
+    let next = move || {
+        let at = rest.iter().position(|byte| matches!(byte, b'"' | b'%' | b'#'))?;
+        let start = rest.get(at..)?;
+        let (read, after) = match start.strip_prefix(b"\"") {
+            Some(quoted) => quoted_string(quoted),
+            None => plain_string(start.strip_prefix(b"%q<")?),
         };
-        found.push(text(&read, limits::WORD));
         rest = after;
-    }
-    found
+        Some(text(&read, limits::WORD))
+    };
+    std::iter::from_fn(next).take(limits::REQUIREMENTS)
+}
+
+/// A string without escapes and without what begins it, and what comes after it.
+fn plain_string(bytes: &[u8]) -> (Vec<u8>, &[u8]) {
+    let end = bytes.iter().position(|byte| *byte == b'>').unwrap_or(bytes.len());
+    (bytes.get(..end).unwrap_or_default().to_vec(), bytes.get(end + 1..).unwrap_or_default())
 }
 
 /// A string in quotation marks without the first of them, and what comes after it. Escapes as `String#dump` writes them.
