@@ -174,10 +174,9 @@ pub(crate) mod tests {
         ]);
         assert_eq!(beside.steps(), Some(Steps { cached: 0, run: 2 }), "a fragment may be called so too");
         assert_eq!(BuildLog::parse("{}").steps(), None);
-        let off = r#"{"vertexes": [{"digest": "a", "inputs": ["x"], "completed": "t", "error": "context canceled: context canceled"},
-                                  {"digest": "b", "inputs": ["a"], "completed": "t", "cached": true}]}"#
-            .replace('\n', " ");
-        assert_eq!(BuildLog::parse(&off).steps(), Some(Steps { cached: 1, run: 0 }), "it was called off");
+        let off = r#"{"vertexes": [{"digest": "a", "inputs": ["x"], "completed": "t", "error": "context canceled: context canceled"}]}
+            {"vertexes": [{"digest": "b", "inputs": ["a"], "completed": "t", "cached": true}]}"#;
+        assert_eq!(BuildLog::parse(off).steps(), Some(Steps { cached: 1, run: 0 }), "it was called off");
         let on =
             format!("{off}\n{}", r#"{"vertexes": [{"digest": "a", "inputs": ["x"], "completed": "t"}]}"#);
         assert_eq!(

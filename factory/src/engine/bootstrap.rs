@@ -79,7 +79,7 @@ pub(crate) fn debootstrap(
     let parent = target.parent().ok_or_else(|| Error::Internal("a root folder without a parent".into()))?;
     fs::create_dir_all(parent).map_err(problem)?;
     let temporary = unfinished(target);
-    remove_tree(&temporary)?;
+    rm(&temporary)?;
     let scripts = scripts_with(wanted.suite, &places.state)?;
     run_logged(debootstrap_command(wanted, &temporary, scripts.as_deref()), "debootstrap", progress)?;
     fs::rename(&temporary, target).map_err(problem)
@@ -171,6 +171,7 @@ pub(crate) fn remove_tree(path: &Path) -> Result<()> {
     }
 }
 
+/// Removes it where it is.
 fn rm(path: &Path) -> Result<()> {
     let mut command = Command::new("rm");
     command.args(["-rf", "--one-file-system", "--"]).arg(path);

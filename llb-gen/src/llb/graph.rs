@@ -139,7 +139,7 @@ impl Graph {
     /// scratch, which must not be solved.
     pub fn marshal(&self) -> pb::Definition {
         let Some(result) = &self.result else { return pb::Definition::default() };
-        let terminal = encode::op(pb::Op { inputs: vec![result.to_pb()], ..pb::Op::default() });
+        let terminal = terminal(result);
         let mut metadata: BTreeMap<String, pb::OpMetadata> =
             ordered(self.nodes.iter().map(|node| (node.vertex.digest().to_string(), node.meta.to_pb())));
         metadata.insert(OpDigest::of(&terminal).to_string(), self.terminal_metadata());
@@ -157,8 +157,7 @@ impl Graph {
 
     /// The digest of the whole definition: the terminal op's, which names everything below it.
     pub fn digest(&self) -> Option<OpDigest> {
-        let result = self.result.as_ref()?;
-        Some(OpDigest::of(&encode::op(pb::Op { inputs: vec![result.to_pb()], ..pb::Op::default() })))
+        self.result.as_ref().map(|result| OpDigest::of(&terminal(result)))
     }
 
     fn terminal_metadata(&self) -> pb::OpMetadata {
@@ -215,6 +214,11 @@ impl Graph {
         let orphan = self.nodes.iter().find(|node| !reached[node.vertex.digest().as_str()]);
         orphan.map_or(Ok(()), |node| Err(GraphFault::Orphan(node.vertex.digest().clone())))
     }
+}
+
+/// The last op of a definition, which says what its result is.
+fn terminal(result: &Edge) -> Vec<u8> {
+    encode::op(pb::Op { inputs: vec![result.to_pb()], ..pb::Op::default() })
 }
 
 #[derive(Default)]
